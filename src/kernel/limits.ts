@@ -1,0 +1,112 @@
+/**
+ * Every bound in the product: name (unit last), default, reason. Nothing that is held in memory or kept
+ * open without traffic is outside this table (I7). `Limits` is what the `limits:` block of the settings
+ * overrides; `FIXED` is what the wire formats and the spec fix for everybody.
+ */
+export interface Limits {
+  /** Client connections to the proxy at once; beyond: `too_many_connections`. */
+  readonly connectionsMax: number;
+  /** The same for one sandbox, so that one cannot starve the others. */
+  readonly connectionsPerSandboxMax: number;
+  /** Bytes of one request head, request line included. */
+  readonly headBytesMax: number;
+  /** Field lines in one head. */
+  readonly headFieldsMax: number;
+  /** A started head must be complete within this time: bounds slow-loris, outside and inside tunnels. */
+  readonly headTimeoutMs: number;
+  readonly tlsHandshakeTimeoutMs: number;
+  /** A connection with no request on it. */
+  readonly idleTimeoutMs: number;
+  /** A tunnel or an upgraded connection with no byte in either direction. */
+  readonly tunnelSilenceTimeoutMs: number;
+  readonly tcpKeepAliveMs: number;
+  readonly dnsTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** From the request's end to the response head. Calls to language models are slow. */
+  readonly responseHeadTimeoutMs: number;
+  /** Silence inside a request or response body. There is no cap on total time or size. */
+  readonly bodySilenceTimeoutMs: number;
+  /** How long a shutdown waits for exchanges in flight. */
+  readonly drainTimeoutMs: number;
+  readonly leafLifeMs: number;
+  readonly leafCacheMax: number;
+  readonly upstreamConnectionsPerPoolMax: number;
+  readonly upstreamConnectionsMax: number;
+  /** An unused connection to an origin that announced no `Keep-Alive: timeout`. */
+  readonly upstreamIdleTimeoutMs: number;
+  readonly http2StreamsMax: number;
+  /** DNS look-ups one sandbox may have in flight. */
+  readonly dnsLookupsPerSandboxMax: number;
+  readonly dnsCacheMax: number;
+  /** Events the audit trail holds in memory before it drops or refuses. */
+  readonly auditQueueMax: number;
+  /** Compiled snapshots of sandboxes kept warm. */
+  readonly snapshotCacheMax: number;
+  /** Opened values kept warm behind permits. */
+  readonly openedValuesMax: number;
+  /** How long an ordinary response in flight may go on after its secret was taken away. */
+  readonly inflightGraceMs: number;
+  /** JSON body of one admin request. */
+  readonly adminBodyBytesMax: number;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export const DEFAULT_LIMITS: Limits = {
+  connectionsMax: 20_000,
+  connectionsPerSandboxMax: 512,
+  headBytesMax: 64 * 1024,
+  headFieldsMax: 256,
+  headTimeoutMs: 30 * SECOND,
+  tlsHandshakeTimeoutMs: 15 * SECOND,
+  idleTimeoutMs: 5 * MINUTE,
+  tunnelSilenceTimeoutMs: HOUR,
+  tcpKeepAliveMs: 30 * SECOND,
+  dnsTimeoutMs: 5 * SECOND,
+  connectTimeoutMs: 10 * SECOND,
+  responseHeadTimeoutMs: 10 * MINUTE,
+  bodySilenceTimeoutMs: 10 * MINUTE,
+  drainTimeoutMs: 30 * SECOND,
+  leafLifeMs: 7 * DAY,
+  leafCacheMax: 4_096,
+  upstreamConnectionsPerPoolMax: 64,
+  upstreamConnectionsMax: 4_096,
+  upstreamIdleTimeoutMs: 30 * SECOND,
+  http2StreamsMax: 128,
+  dnsLookupsPerSandboxMax: 16,
+  dnsCacheMax: 10_000,
+  auditQueueMax: 50_000,
+  snapshotCacheMax: 20_000,
+  openedValuesMax: 20_000,
+  inflightGraceMs: 60 * SECOND,
+  adminBodyBytesMax: 1024 * 1024,
+};
+
+export const FIXED = {
+  /** RFC 1035: 253 characters of name, brackets, colon, port. */
+  connectAuthorityBytesMax: 259,
+  bindingsPerSandboxMax: 32,
+  /** Detached or dead bindings remembered per sandbox, so that their placeholders are refused by name. */
+  tombstonesPerSandboxMax: 64,
+  hostsPerSecretMax: 16,
+  headersPerAuthMax: 8,
+  secretNameCharsMax: 128,
+  /** Largest value a header can carry everywhere (nginx and Apache both stop at 8 KiB). */
+  placeableValueBytesMax: 8_192,
+  /** Largest value the store keeps (façades store multi-line documents). */
+  storedValueBytesMax: 256 * 1024,
+  /** Rows in one statement of the trail or the usage book: longer ones block the store thread. */
+  storeBatchRowsMax: 500,
+  /** Unknown proxy tokens from one address in a minute before their 407 is delayed. */
+  unknownTokensPerMinute: 20,
+  unknownTokenDelayMs: 1_000,
+  /** Addresses watched for unknown tokens. */
+  watchedAddressesMax: 10_000,
+  /** "Closed within 1 s" when a policy change takes something open away; half of it is the sweep. */
+  policySweepMs: 500,
+  /** Shortest value that response masking touches: shorter ones occur by chance. */
+  maskedValueBytesMin: 16,
+} as const;

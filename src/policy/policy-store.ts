@@ -1,0 +1,37 @@
+/**
+ * What the snapshot feed reads: everything that decides about one sandbox, in one consistent read. Also
+ * the two look-ups that find a sandbox from what a client shows.
+ */
+import type { Binding, Sandbox } from '../sandboxes/sandbox.ts';
+import type { Secret, SealedVersion } from '../secrets/secret.ts';
+
+export interface BoundSecret {
+  readonly binding: Binding;
+  /** As last known, also when deleted. */
+  readonly secret: Secret;
+  readonly secretDeletedAtMs: number | null;
+  /** The active version's envelope; `null` once the secret was deleted. */
+  readonly version: SealedVersion | null;
+}
+
+export interface PolicySource {
+  readonly sandbox: Sandbox;
+  /** Attached bindings (in order of creation), then the newest detached ones, at most 64 tombstones. */
+  readonly bound: readonly BoundSecret[];
+}
+
+export interface TokenOwner {
+  readonly sandboxId: string;
+  /** Until when the token works, `null` for no end. */
+  readonly validUntilMs: number | null;
+}
+
+export interface PolicyStore {
+  readPolicySource(sandboxId: string): Promise<PolicySource | undefined>;
+  /** Tokens of deleted sandboxes and ended ones are `undefined`. */
+  readTokenOwner(tokenHash: string, nowMs: number): Promise<TokenOwner | undefined>;
+  /** For `proxy.identify_by_source`: every active sandbox with source ranges. */
+  listSourceRanges(): Promise<
+    readonly { readonly sandboxId: string; readonly sourceCidrs: readonly string[] }[]
+  >;
+}
