@@ -107,6 +107,23 @@ export const FIXED = {
   watchedAddressesMax: 10_000,
   /** "Closed within 1 s" when a policy change takes something open away; half of it is the sweep. */
   policySweepMs: 500,
+  /** A DNS answer is kept at least and at most this long, whatever its TTL says. */
+  dnsTtlMinMs: 1_000,
+  dnsTtlMaxMs: 60_000,
+  dnsNegativeTtlMs: 2_000,
+  /** getaddrinfo tells no TTL. */
+  dnsSystemTtlMs: 10_000,
+  /** Once A or AAAA has answered, how long the other is waited for. */
+  dnsSecondFamilyGraceMs: 1_000,
+  hostsFileCheckMs: 1_000,
+  /** RFC 8305 section 8: Connection Attempt Delay. */
+  connectAttemptDelayMs: 250,
+  /** TLS sessions to origins kept for resumption. */
+  upstreamTlsSessionsMax: 1_024,
+  /** How long after a certificate was verified its session may be resumed. */
+  upstreamTlsSessionMs: 10 * MINUTE,
+  /** Request body kept for the one retry that an `Idempotency-Key` allows. */
+  replayBodyBytesMax: 64 * 1024,
   /** Shortest value that response masking touches: shorter ones occur by chance. */
   maskedValueBytesMin: 16,
 } as const;
