@@ -1,0 +1,73 @@
+/**
+ * The settings as the rest of the house sees them: parsed, absolute, defaults filled in. Made by
+ * `load-settings.ts` and nowhere else; never changed afterwards. Spec: issue scope "Settings" and
+ * proxy sections 1 and 3. File keys are the same words in snake_case.
+ */
+import type { Limits } from '../kernel/limits.ts';
+
+/** Where a listener binds. */
+export interface ListenAddress {
+  /** `null`: every address of the machine, IPv4 and IPv6. IPv6 without brackets. */
+  readonly host: string | null;
+  /** 0: the system chooses. */
+  readonly port: number;
+}
+
+/** Both ends included. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Settings {
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly proxy: {
+    readonly listen: ListenAddress;
+    readonly identifyBySource: boolean;
+  };
+  readonly admin: {
+    readonly listen: ListenAddress;
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  };
+  readonly metrics: { readonly listen: ListenAddress | null };
+  /** `null`: the embedded database in the data directory. May contain a password: never log it. */
+  readonly store: { readonly url: string | null };
+  /** `null`: `master.key` in the data directory. */
+  readonly vault: { readonly keyFile: string | null };
+  readonly egress: {
+    readonly default: 'allow' | 'deny';
+    /** Canonical CIDRs and single addresses. */
+    readonly allowPrivate: readonly string[];
+    /** Absolute paths of PEM files. */
+    readonly extraCa: readonly string[];
+    /** Name → `address`, `address:port` or `[v6]:port`. */
+    readonly hosts: Readonly<Record<string, string>>;
+    readonly dns: {
+      readonly servers: readonly string[] | null;
+      readonly mode: 'resolver' | 'system';
+    };
+    readonly ports: readonly PortRange[];
+    readonly neverIntercept: readonly string[];
+    readonly poolScope: 'organization' | 'sandbox';
+  };
+  readonly secrets: { readonly allowReveal: boolean; readonly allowWidening: boolean };
+  readonly audit: {
+    readonly sink: 'none' | 'stdout' | 'file';
+    /** Absolute; only with `sink: file`. */
+    readonly file: string | null;
+    readonly onFull: 'drop' | 'refuse';
+    readonly retentionDays: number;
+    /** Uses and refusals kept per organization. */
+    readonly retentionRows: number;
+    /** Exchanges that used no secret, kept per organization. */
+    readonly retentionPlainRows: number;
+  };
+  readonly limits: Limits;
+  readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** Where a setting's value came from. */
+export type SettingSource = 'default' | 'file' | 'environment' | 'flag';
