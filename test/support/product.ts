@@ -130,10 +130,14 @@ export class Product implements AsyncDisposable {
     await writeFile(this.configFile, JSON.stringify(merge(base, over), null, 2));
   }
 
-  /** Spawns it and waits for the ready line. Rejects with its output when it ends before. */
-  async start(): Promise<void> {
+  /**
+   * Spawns it and waits for the ready line; returns the milliseconds between the two. Rejects with its
+   * output when it ends before.
+   */
+  async start(): Promise<number> {
     const { PATH = '', HOME = '' } = process.env;
     const args = ['serve', '--ready-json', '--config', this.configFile];
+    const spawnedAt = performance.now();
     const child = spawn(
       process.execPath,
       [join(ROOT, 'cli/main.ts'), ...args, ...(this.#options.args ?? [])],
@@ -150,10 +154,12 @@ export class Product implements AsyncDisposable {
     );
     this.#child = child;
     const ready = await this.#readReadyLine(child);
+    const readyAfterMs = performance.now() - spawnedAt;
     this.proxy = parseEndpoint(ready.proxy);
     this.admin = new AdminClient(`http://${ready.admin}`, this.bootstrapKey, this.admin.transcript);
     this.caPem = (await this.admin.get('/ca.pem')).text;
     await writeFile(join(this.directory, 'ca.pem'), this.caPem);
+    return readyAfterMs;
   }
 
   /** SIGTERM; resolves when it ended. Throws unless it ended by itself with 0. */

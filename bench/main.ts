@@ -1,0 +1,52 @@
+/**
+ * `npm run bench`: measures the rows of the speed table that this release has, prints them and writes
+ * `results.md`. Loopback only, real tools, under three minutes. Exit code 1: a tool is missing or a
+ * figure was missed.
+ */
+import { loadavg } from 'node:os';
+import type { Figure } from './figure.ts';
+import { writeResults } from './results.ts';
+import { measureConnectionCost } from './rows/connection-cost.ts';
+import { measureRequestCost } from './rows/request-cost.ts';
+import { measureStartTime } from './rows/start-time.ts';
+import { startStage } from './stage.ts';
+import { findHey, findNginx } from './tools.ts';
+
+const startedAt = performance.now();
+const [loadBefore = 0] = loadavg();
+const nginx = findNginx();
+const hey = findHey();
+const missing = [nginx, hey].filter(({ version }) => version === undefined);
+const figures: Figure[] = [];
+
+function report(figure: Figure): void {
+  figures.push(figure);
+  const verdict = figure.reached === null ? '' : figure.reached ? 'reached' : 'MISSED';
+  console.log(
+    `row ${figure.row}: ${figure.title}: ${figure.measured ?? 'not measured'} (${figure.target}) ${verdict}`,
+  );
+}
+
+function unmeasured(row: number, title: string, target: string): Figure {
+  const packages = missing.map(({ debianPackage }) => debianPackage).join(' ');
+  const detail = `A tool is missing: \`apt-get install --no-install-recommends ${packages}\`.`;
+  return { row, title, target, measured: null, reached: null, detail };
+}
+
+if (missing.length === 0) {
+  await using stage = await startStage(nginx.command);
+  report(await measureRequestCost(stage, hey.command));
+  report(await measureConnectionCost(stage, hey.command));
+} else {
+  for (const { command, debianPackage } of missing) {
+    console.log(`${command} is missing: install the Debian package ${debianPackage}`);
+  }
+  report(unmeasured(1, 'intercepted request: CPU per request ÷ nginx floor', '≤ 3.0 now'));
+  report(unmeasured(2, 'new CONNECT + TLS + one request: CPU ÷ nginx floor', '≤ 2.2'));
+}
+report(await measureStartTime());
+
+const seconds = (performance.now() - startedAt) / 1000;
+await writeResults(figures, { tools: [nginx, hey], loadBefore, seconds });
+console.log(`written to bench/results.md after ${seconds.toFixed(0)} s`);
+if (figures.some(({ reached }) => reached !== true)) process.exitCode = 1;

@@ -1,0 +1,74 @@
+/**
+ * Writes `bench/results.md`: what was measured, on what, with which tools, and which rows are not measured
+ * yet. No host names, no paths.
+ */
+import { writeFile } from 'node:fs/promises';
+import { cpus, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import type { Figure } from './figure.ts';
+import type { Tool } from './tools.ts';
+
+const LATER: readonly (readonly [row: number, title: string, target: string])[] = [
+  [3, 'added latency at 1,000 requests/s, open loop, p50 / p99', '≤ 1 ms / ≤ 5 ms'],
+  [4, '1 GiB download: CPU s/GiB ÷ nginx floor; resident growth', '≤ 1.8; < 96 MiB'],
+  [5, 'delay added to each SSE event, p99', '< 2 ms'],
+  [6, 'request cost with 100,000 secrets ÷ with one', '≤ 1.1'],
+  [7, 'idle intercepted connection ÷ idle node:https connection', '≤ 1.15'],
+  [8, 'throughput, two workers ÷ one', '≥ 1.7'],
+  [9, 'admin change to effect', 'next request; < 100 ms across'],
+];
+
+function tableLine(figure: Figure): string {
+  const verdict = figure.reached === null ? '' : figure.reached ? 'reached' : '**missed**';
+  const measured = figure.measured ?? 'not measured';
+  return `| ${figure.row} | ${figure.title} | ${figure.target} | ${measured} | ${verdict} |`;
+}
+
+export interface Circumstances {
+  readonly tools: readonly Tool[];
+  /** Load average of the last minute before the first measurement. */
+  readonly loadBefore: number;
+  readonly seconds: number;
+}
+
+function describeMachine({ tools, loadBefore, seconds }: Circumstances): string[] {
+  const [cpu] = cpus();
+  const memoryGib = Math.round(totalmem() / 2 ** 30);
+  const programs = tools.map(({ command, version, debianPackage }) => {
+    const name = command.replace(/^.*\//, '');
+    return `${name} ${version ?? `missing (Debian package ${debianPackage})`}`;
+  });
+  return [
+    `- Node ${process.version}, ${type()} ${release()}, ${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, ${memoryGib} GiB`,
+    `- ${programs.join('; ')}`,
+    `- ${new Date().toISOString().slice(0, 10)}; load average before: ${loadBefore.toFixed(2)}; took ${seconds.toFixed(0)} s`,
+  ];
+}
+
+export async function writeResults(
+  figures: readonly Figure[],
+  circumstances: Circumstances,
+): Promise<void> {
+  const rows = [
+    ...figures.map((figure) => ({ row: figure.row, line: tableLine(figure) })),
+    ...LATER.map(([row, title, target]) => ({
+      row,
+      line: `| ${row} | ${title} | ${target} | not measured yet | |`,
+    })),
+  ].toSorted((a, b) => a.row - b.row);
+  const text = [
+    '# Speed',
+    '',
+    'Written by `npm run bench`. What counts is CPU per unit of work of the proxy process (user + system,',
+    "the operating system's accounting) and the ratios within one run; absolute times belong to the machine.",
+    '',
+    ...describeMachine(circumstances),
+    '',
+    '| # | figure | to reach | measured | |',
+    '|---|---|---|---|---|',
+    ...rows.map(({ line }) => line),
+    '',
+    ...figures.flatMap(({ row, detail }) => [`## Row ${row}`, '', detail, '']),
+  ].join('\n');
+  await writeFile(join(import.meta.dirname, 'results.md'), text);
+}

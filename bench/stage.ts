@@ -1,0 +1,103 @@
+/**
+ * What the measurements stand on, started once: nginx as origin, nginx as floor, http-proxy as baseline,
+ * and the product with one bound secret. Every contender is a `Contender`: where to send the load and
+ * whose CPU to read.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startProduct } from '../test/support/product.ts';
+import type { Product } from '../test/support/product.ts';
+import { TestAuthority } from '../test/support/test-authority.ts';
+import { Nginx, originBlock, reverseProxyBlock } from './nginx.ts';
+
+export const BENCH_HOST = 'api.bench.test';
+
+export interface Contender {
+  readonly name: string;
+  readonly pid: number;
+  readonly url: string;
+  readonly host?: string;
+  readonly proxy?: string;
+}
+
+export interface Stage extends AsyncDisposable {
+  readonly directory: string;
+  readonly product: Product;
+  readonly floor: Contender;
+  readonly baseline: Contender;
+  readonly sallyport: Contender;
+}
+
+async function startBaseline(
+  args: readonly string[],
+): Promise<{ child: ChildProcess; port: number }> {
+  const file = join(import.meta.dirname, 'baseline-proxy.ts');
+  const flags = ['--disable-warning=DEP0060', '--disable-warning=DEP0169'];
+  const child = spawn(process.execPath, [...flags, file, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  return { child, port: Number(line.toString()) };
+}
+
+/** Starts everything; on failure what was started is stopped again. */
+export async function startStage(nginxCommand: string): Promise<Stage> {
+  const stack = new AsyncDisposableStack();
+  try {
+    const directory = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
+    stack.defer(() => rm(directory, { recursive: true, force: true }));
+    const authority = new TestAuthority('Sallyport bench authority');
+    const leaf = authority.mintLeaf([BENCH_HOST, '127.0.0.1']);
+    const caFile = join(directory, 'ca.pem');
+    await writeFile(caFile, authority.caPem);
+
+    const start = (name: string, httpBlock: string): Promise<Nginx> =>
+      Nginx.start({ command: nginxCommand, directory: join(directory, name), leaf, httpBlock });
+    const origin = stack.use(await start('origin', originBlock()));
+    const floor = stack.use(
+      await start('floor', reverseProxyBlock(origin.port, BENCH_HOST, caFile)),
+    );
+    const files = ['cert.pem', 'key.pem'].map((name) => join(directory, 'floor', name));
+    const baseline = await startBaseline([String(origin.port), BENCH_HOST, caFile, ...files]);
+    stack.defer(() => void baseline.child.kill('SIGTERM'));
+
+    const product = stack.use(
+      await startProduct({
+        hosts: { [BENCH_HOST]: `127.0.0.1:${origin.port}` },
+        originCa: authority.caPem,
+      }),
+    );
+    await product.createSecret('bench', `not-a-real-key-${'0'.repeat(32)}`, {
+      auth: { type: 'bearer' },
+      hosts: [BENCH_HOST],
+    });
+    const sandbox = await product.createSandbox({ secrets: { BENCH_KEY: 'bench' } });
+    const direct = (name: string, pid: number, port: number): Contender => ({
+      name,
+      pid,
+      url: `https://127.0.0.1:${port}/v1/items/1`,
+      host: BENCH_HOST,
+    });
+    const owned = stack.move();
+    return {
+      directory,
+      product,
+      floor: direct('nginx (floor)', floor.pid, floor.port),
+      baseline: direct('http-proxy (baseline)', baseline.child.pid ?? 0, baseline.port),
+      sallyport: {
+        name: 'sallyport',
+        pid: product.pid,
+        url: `https://${BENCH_HOST}/v1/items/1`,
+        proxy: sandbox.proxyUrl,
+      },
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
