@@ -27,3 +27,25 @@ export type TokenPrefix = 'sp_live_' | 'sp_box_' | 'sp_acc_';
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
+
+/** `length` characters drawn evenly from `alphabet` (at most 256 different ones). */
+export function mintText(length: number, alphabet: string): string {
+  // Bytes above the last whole multiple would favour the first characters: they are drawn again.
+  const ceiling = 256 - (256 % alphabet.length);
+  let text = '';
+  while (text.length < length) {
+    for (const byte of randomBytes(length)) {
+      if (byte < ceiling && text.length < length) text += alphabet.charAt(byte % alphabet.length);
+    }
+  }
+  return text;
+}
+
+const processPart = randomBytes(6).toString('base64url');
+let requestCount = 0;
+
+/** Names one exchange in logs, audit rows and refusals. Unique, not secret, cheap: one per request. */
+export function mintRequestId(): string {
+  requestCount += 1;
+  return `req_${processPart}${requestCount.toString(36)}`;
+}

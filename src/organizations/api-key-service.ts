@@ -1,0 +1,149 @@
+/**
+ * API keys of the control plane: who shows one, minting, listing, deleting. Keys are random, shown once,
+ * stored as SHA-256. Unknown keys are slowed per address; valid ones never.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../kernel/clock.ts';
+import { ControlError } from '../kernel/errors.ts';
+import { hashToken, mintId, mintToken } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Actor } from './actor.ts';
+import { KeyUseBook } from './key-use-book.ts';
+import type { OrganizationStore } from './organization-store.ts';
+import type { ApiKey, Role } from './organization.ts';
+import { checkRole } from './roles.ts';
+import { UnknownKeyWatch } from './unknown-key-watch.ts';
+
+export interface ApiKeyInput {
+  readonly name: string;
+  readonly role: Role;
+  readonly subject: string | undefined;
+  /** Ids or names. */
+  readonly workspaces: readonly string[] | undefined;
+  /** Secret ids. */
+  readonly secretIds: readonly string[] | undefined;
+  readonly expiresAtMs: number | undefined;
+}
+
+export interface ApiKeyServiceDeps {
+  readonly store: OrganizationStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const KEY_PREFIX_CHARS = 12;
+
+export class ApiKeyService {
+  readonly #store: OrganizationStore;
+  readonly #clock: Clock;
+  readonly #uses: KeyUseBook;
+  readonly #unknown: UnknownKeyWatch;
+
+  constructor(deps: ApiKeyServiceDeps) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#uses = new KeyUseBook(deps.store, deps.logger);
+    this.#unknown = new UnknownKeyWatch(deps.clock);
+  }
+
+  /**
+   * The actor behind a key. `organization` (id or name) is what a root key acts on; other keys may only
+   * name their own. ControlError `auth_failed` (late, for an address that keeps guessing) or `forbidden`.
+   */
+  async authenticate(
+    key: string | null,
+    address: string,
+    organization: string | null,
+  ): Promise<Actor> {
+    const found = key === null ? undefined : await this.#store.readApiKeyByHash(hashToken(key));
+    const nowMs = this.#clock.nowMs();
+    if (found === undefined || (found.expiresAtMs !== null && found.expiresAtMs <= nowMs)) {
+      const delayMs = key === null ? 0 : this.#unknown.noteUnknown(address);
+      if (delayMs > 0) await sleep(delayMs);
+      throw new ControlError('auth_failed');
+    }
+    this.#uses.note(found.id, nowMs);
+    return {
+      organizationId: await this.#organizationOf(found, organization),
+      apiKeyId: found.id,
+      role: found.role,
+      subject: found.subject,
+      workspaceIds: found.workspaceIds,
+      secretIds: found.secretIds,
+    };
+  }
+
+  /** The new key in clear: the only time it is. */
+  async create(actor: Actor, input: ApiKeyInput): Promise<{ apiKey: ApiKey; key: string }> {
+    checkRole(actor, 'administer');
+    if (input.role === 'root') checkRole(actor, 'instance');
+    const key = mintToken('sp_live_');
+    const apiKey: ApiKey = {
+      id: mintId(),
+      organizationId: actor.organizationId,
+      name: input.name,
+      role: input.role,
+      subject: input.subject ?? `serviceaccount:${input.name}`,
+      keyHash: hashToken(key),
+      keyPrefix: key.slice(0, KEY_PREFIX_CHARS),
+      workspaceIds: await this.#workspaceIds(actor, input.workspaces),
+      secretIds: input.secretIds ?? null,
+      createdAtMs: this.#clock.nowMs(),
+      createdBy: actor.subject,
+      expiresAtMs: input.expiresAtMs ?? null,
+      lastUsedAtMs: null,
+    };
+    await this.#store.insertApiKey(apiKey);
+    return { apiKey, key };
+  }
+
+  async list(actor: Actor): Promise<readonly ApiKey[]> {
+    checkRole(actor, 'administer');
+    const keys = await this.#store.listApiKeys(actor.organizationId);
+    return keys.map((key) => ({ ...key, lastUsedAtMs: this.#lastUsedAtMs(key) }));
+  }
+
+  /** ControlError `not_found`, or `conflict` for the last admin key. */
+  async delete(actor: Actor, id: string): Promise<void> {
+    checkRole(actor, 'administer');
+    if (await this.#store.deleteApiKey(actor.organizationId, id)) return;
+    throw new ControlError('not_found');
+  }
+
+  /** Writes what is still in memory. */
+  async close(): Promise<void> {
+    await this.#uses.close();
+  }
+
+  #lastUsedAtMs(key: ApiKey): number | null {
+    const pending = this.#uses.pendingOf(key.id);
+    if (pending === null) return key.lastUsedAtMs;
+    return Math.max(pending, key.lastUsedAtMs ?? 0);
+  }
+
+  async #organizationOf(key: ApiKey, named: string | null): Promise<string> {
+    if (named === null || named === key.organizationId) return key.organizationId;
+    const organization = await this.#store.readOrganization(named);
+    if (organization?.id === key.organizationId) return key.organizationId;
+    // Foreign and unknown are one answer: the header must not tell which organizations exist.
+    if (key.role !== 'root' || organization === undefined) throw new ControlError('forbidden');
+    return organization.id;
+  }
+
+  async #workspaceIds(
+    actor: Actor,
+    named: readonly string[] | undefined,
+  ): Promise<readonly string[] | null> {
+    if (named === undefined) return null;
+    const ids: string[] = [];
+    for (const [index, name] of named.entries()) {
+      const workspace = await this.#store.readWorkspace(actor.organizationId, name);
+      if (workspace === undefined) {
+        const fault = { path: `workspaces[${index}]`, message: 'no workspace of that id or name' };
+        throw new ControlError('bad_request', { details: [fault] });
+      }
+      ids.push(workspace.id);
+    }
+    return ids;
+  }
+}
