@@ -1,0 +1,56 @@
+/**
+ * Leaves by host, each turned into what the caller needs (`build`: a TLS context). A warm host costs a
+ * map look-up and answers synchronously; a cold one is minted once, however many ask at the same time.
+ * Bounded; replaced when less than an eighth of the life is left. A failed mint is not remembered.
+ */
+import { BoundedMap } from '../kernel/bounded-map.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Host } from '../wire/host.ts';
+import type { LeafMaterial } from './authority.ts';
+
+export interface LeafCacheOptions<T> {
+  readonly mint: (host: Host) => Promise<LeafMaterial>;
+  readonly build: (material: LeafMaterial) => T;
+  readonly clock: Clock;
+  readonly leafCacheMax: number;
+}
+
+interface Leaf<T> {
+  readonly built: T;
+  readonly renewAtMs: number;
+}
+
+const RENEW_SHARE = 1 / 8;
+
+export class LeafCache<T> {
+  readonly #options: LeafCacheOptions<T>;
+  readonly #leaves: BoundedMap<string, Leaf<T>>;
+  readonly #minting = new Map<string, Promise<T>>();
+
+  constructor(options: LeafCacheOptions<T>) {
+    this.#options = options;
+    this.#leaves = new BoundedMap(options.leafCacheMax);
+  }
+
+  /** Rejects with what `mint` rejected with. */
+  get(host: Host): T | Promise<T> {
+    const leaf = this.#leaves.get(host.text);
+    if (leaf !== undefined && this.#options.clock.nowMs() < leaf.renewAtMs) return leaf.built;
+    const running = this.#minting.get(host.text);
+    if (running !== undefined) return running;
+    const minted = this.#mint(host).finally(() => this.#minting.delete(host.text));
+    this.#minting.set(host.text, minted);
+    return minted;
+  }
+
+  async #mint(host: Host): Promise<T> {
+    const { mint, build, clock } = this.#options;
+    const startedMs = clock.nowMs();
+    const material = await mint(host);
+    const built = build(material);
+    const lifeMs = material.notAfterMs - startedMs;
+    const renewAtMs = material.notAfterMs - lifeMs * RENEW_SHARE;
+    this.#leaves.set(host.text, { built, renewAtMs });
+    return built;
+  }
+}
