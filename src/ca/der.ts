@@ -92,5 +92,5 @@ function headBytes(encoded: Uint8Array): number {
 function totalBytes(encoded: Uint8Array): number {
   const head = headBytes(encoded);
   if (head === 2) return head + (encoded[1] ?? 0);
-  return encoded.subarray(2, head).reduce((size, byte) => size * 256 + byte, head);
+  return head + encoded.subarray(2, head).reduce((size, byte) => size * 256 + byte, 0);
 }
