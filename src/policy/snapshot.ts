@@ -6,6 +6,7 @@ import type { Inject, SandboxStatus } from '../sandboxes/sandbox.ts';
 import type { Placement } from '../secrets/auth.ts';
 import type { OnExisting, SealedVersion } from '../secrets/secret.ts';
 import type { Cidr } from '../wire/ranges.ts';
+import type { BindingIndex } from './binding-index.ts';
 import type { HostPattern } from './host-pattern.ts';
 import type { NetworkRules } from './network-rules.ts';
 import type { PathPattern } from './path-pattern.ts';
@@ -23,7 +24,7 @@ export interface CompiledRule {
   /** `null`: every path. */
   readonly paths: readonly PathPattern[] | null;
   readonly placement: Placement;
-  /** Normalized names it sets and strips: its claim. */
+  /** Normalized names it sets and strips: its claim. Shared by all requests, never changed. */
   readonly claimFields: readonly string[];
   readonly claimQuery: readonly string[];
   readonly claimsPath: boolean;
@@ -36,6 +37,8 @@ export interface CompiledBinding {
   readonly placeholder: string;
   readonly secretId: string;
   readonly secretName: string;
+  /** Of the secret, for `/.well-known/sallyport`. */
+  readonly description: string | null;
   /** `null`: no longer there; then `tombstone` says why. */
   readonly version: SealedVersion | null;
   readonly versionNumber: number;
@@ -69,7 +72,10 @@ export interface Snapshot {
   readonly sourceCidrs: readonly Cidr[];
   readonly interceptAll: boolean;
   readonly network: NetworkRules;
+  /** Attached ones, then the newest tombstones. */
   readonly bindings: readonly CompiledBinding[];
-  /** For `/.well-known/sallyport`: what the sandbox may know. */
+  /** The same by host, and the placeholders to look for. */
+  readonly index: BindingIndex;
+  /** Of the sandbox. */
   readonly description: string | null;
 }

@@ -1,0 +1,99 @@
+/**
+ * `explain`: the decision the proxy would take for one request, with its reasons. Runs the deciders that
+ * the proxy runs, with tracing; it is not a copy of them. Opens no value and drops the permits it is
+ * given with the winners. Names of fields only, never what would stand in them.
+ */
+import type { Decision } from '../audit/event.ts';
+import type { Refusal, RefusalCode } from '../kernel/errors.ts';
+import { decideExchange } from './decide-exchange.ts';
+import type { Considered, InterceptDecision, NetworkDecision, Winner } from './decision.ts';
+import { fieldsSetBy } from './claim.ts';
+import type { RequestHead } from './request-head.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export interface ExplainContext {
+  readonly nowMs: number;
+  /** `resolve`: names were not resolved, so the network verdict stays open. */
+  readonly network: NetworkDecision;
+  readonly intercept: InterceptDecision;
+}
+
+export interface Explanation {
+  readonly decision: Decision;
+  /** `null`: nothing refuses it. */
+  readonly code: RefusalCode | null;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly network: {
+    /** `unresolved`: depends on the addresses of the name. */
+    readonly verdict: 'allowed' | 'blocked' | 'unresolved';
+    readonly matchRule: string | null;
+  };
+  readonly intercept: boolean;
+  /** Every bound secret, in order of binding. Empty where the exchange is not looked at. */
+  readonly considered: readonly Considered[];
+  /** Normalized field names, `?name` for a query key, `path`. */
+  readonly sets: readonly string[];
+  readonly strips: readonly string[];
+}
+
+/** Plain `http` requests are judged as they are read, whatever `context.intercept` says. */
+export function explainExchange(
+  snapshot: Snapshot,
+  head: RequestHead,
+  context: ExplainContext,
+): Explanation {
+  const { network } = context;
+  const isRead = head.scheme === 'http' || context.intercept === 'intercept';
+  const base = {
+    network: describeNetwork(network),
+    intercept: context.intercept === 'intercept',
+    considered: [],
+    sets: [],
+    strips: [],
+  };
+  if (network.verdict === 'refuse') return { ...base, ...refused(network.refusal) };
+  if (!isRead) {
+    const message = 'The tunnel is passed through untouched: no bound secret names this host.';
+    return { ...base, decision: 'tunnel', code: null, message, hint: null };
+  }
+  const exchange = decideExchange(snapshot, head, { nowMs: context.nowMs, trace: true });
+  const { considered } = exchange;
+  if (exchange.verdict === 'refuse') return { ...base, considered, ...refused(exchange.refusal) };
+  const { winners } = exchange;
+  return {
+    ...base,
+    decision: 'allow',
+    code: null,
+    message: describeWinners(winners),
+    hint: null,
+    considered,
+    sets: winners.flatMap(describeSet),
+    strips: winners.flatMap((winner) => [
+      ...winner.stripFields,
+      ...winner.stripQuery.map((key) => `?${key}`),
+    ]),
+  };
+}
+
+function refused(refusal: Refusal): Pick<Explanation, 'decision' | 'code' | 'message' | 'hint'> {
+  const { code, message, hint } = refusal;
+  return { decision: 'deny', code, message, hint };
+}
+
+function describeNetwork(network: NetworkDecision): Explanation['network'] {
+  if (network.verdict === 'resolve') return { verdict: 'unresolved', matchRule: null };
+  const verdict = network.verdict === 'allow' ? 'allowed' : 'blocked';
+  return { verdict, matchRule: network.matchRule };
+}
+
+function describeWinners(winners: readonly Winner[]): string {
+  if (winners.length === 0) return 'The request is forwarded without a secret.';
+  const names = winners.map(({ secretName }) => secretName).join(', ');
+  return `The request is forwarded with ${names}.`;
+}
+
+function describeSet({ placement }: Winner): readonly string[] {
+  if (placement.type === 'query') return [`?${placement.name}`];
+  return placement.type === 'path' ? ['path'] : fieldsSetBy(placement);
+}

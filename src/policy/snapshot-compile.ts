@@ -1,0 +1,140 @@
+/**
+ * Compiles what the store says about one sandbox into a snapshot: patterns parsed, claims worked out,
+ * dead bindings marked with the code their placeholder is refused with. Pure. Throws when a stored
+ * pattern does not parse: the feed turns that into `policy_unavailable`, never into a weaker policy (I8).
+ */
+import { FIXED } from '../kernel/limits.ts';
+import type { Auth, Placement } from '../secrets/auth.ts';
+import type { Secret } from '../secrets/secret.ts';
+import { parseCidr } from '../wire/ranges.ts';
+import { buildBindingIndex } from './binding-index.ts';
+import { claimOf } from './claim.ts';
+import { parseHostPattern, type HostPattern } from './host-pattern.ts';
+import { compileNetworkRules } from './network-rules.ts';
+import { parsePathPattern, type PathPattern } from './path-pattern.ts';
+import type { BoundSecret, PolicySource } from './policy-store.ts';
+import type { CompiledBinding, CompiledRule, Snapshot, Tombstone } from './snapshot.ts';
+
+export interface CompileOptions {
+  readonly revision: number;
+  /** Wall clock. */
+  readonly nowMs: number;
+}
+
+export function compileSnapshot(source: PolicySource, options: CompileOptions): Snapshot {
+  const { sandbox } = source;
+  const compiled = source.bound.map((bound) => compileBinding(bound, sandbox.workspaceId));
+  const bindings = withNewestTombstones(compiled, source.bound);
+  return {
+    revision: options.revision,
+    compiledAtMs: options.nowMs,
+    sandboxId: sandbox.id,
+    sandboxName: sandbox.name,
+    organizationId: sandbox.organizationId,
+    workspaceId: sandbox.workspaceId,
+    status: sandbox.status,
+    expiresAtMs: sandbox.expiresAtMs,
+    sourceCidrs: sandbox.sourceCidrs.map(parseCidr),
+    interceptAll: sandbox.interceptAll,
+    network: compileNetworkRules(sandbox.network),
+    bindings,
+    index: buildBindingIndex(bindings),
+    description: sandbox.description,
+  };
+}
+
+function compileBinding(bound: BoundSecret, workspaceId: string): CompiledBinding {
+  const { binding, secret, version } = bound;
+  return {
+    bindingId: binding.id,
+    envKey: binding.envKey,
+    inject: binding.inject,
+    placeholder: binding.placeholder,
+    secretId: secret.id,
+    secretName: secret.name,
+    description: secret.description,
+    version,
+    versionNumber: version?.version ?? secret.version,
+    tombstone: readTombstone(bound, workspaceId),
+    detached: binding.detachedAtMs !== null,
+    rules: compileRules(secret),
+    hosts: compileHosts(secret.hosts),
+    ports: secret.ports,
+    methods: secret.methods,
+    paths: compilePaths(secret.paths),
+    priority: secret.priority,
+    onExisting: secret.onExisting,
+    companionHeaders: secret.companionHeaders,
+    maskResponses: secret.maskResponses,
+    allowPlaintext: secret.allowPlaintext,
+    expiresAtMs: secret.expiresAtMs,
+  };
+}
+
+/** Expiry is not here: it is judged at each request. */
+function readTombstone(bound: BoundSecret, workspaceId: string): Tombstone | null {
+  const { binding, secret, version } = bound;
+  if (binding.detachedAtMs !== null) return 'credential_revoked';
+  if (bound.secretDeletedAtMs !== null || version === null) return 'credential_revoked';
+  if (!isAllowedIn(secret, workspaceId)) return 'credential_revoked';
+  return secret.disabled ? 'credential_disabled' : null;
+}
+
+function isAllowedIn(secret: Secret, workspaceId: string): boolean {
+  if (secret.allowedWorkspacesType === 'ALL') return true;
+  return secret.allowedWorkspacesType === 'SOME' && secret.allowedWorkspaces.includes(workspaceId);
+}
+
+function compileRules(secret: Secret): readonly CompiledRule[] {
+  if (secret.auth === null) return [];
+  return rulesOf(secret.auth, secret.hosts).map(({ placement, hosts, paths }) => ({
+    hosts: compileHosts(hosts),
+    paths: compilePaths(paths),
+    placement,
+    ...claimOf(placement, secret.alsoStrip),
+  }));
+}
+
+interface PlainRule {
+  readonly placement: Placement;
+  readonly hosts: readonly string[];
+  readonly paths: readonly string[] | null;
+}
+
+function rulesOf(auth: Auth, secretHosts: readonly string[]): readonly PlainRule[] {
+  if (!('perHost' in auth)) return [{ placement: auth, hosts: secretHosts, paths: null }];
+  return auth.perHost.map(({ hosts, paths, ...placement }) => ({
+    placement,
+    hosts,
+    paths: paths ?? null,
+  }));
+}
+
+function compileHosts(hosts: readonly string[]): readonly HostPattern[] {
+  return hosts.map((host) => parseHostPattern(host, 'one'));
+}
+
+function compilePaths(paths: readonly string[] | null): readonly PathPattern[] | null {
+  return paths === null ? null : paths.map(parsePathPattern);
+}
+
+/** Living bindings all stay; of the dead ones the newest, by when they were detached or created. */
+function withNewestTombstones(
+  compiled: readonly CompiledBinding[],
+  bound: readonly BoundSecret[],
+): readonly CompiledBinding[] {
+  const dead = compiled
+    .map((binding, index) => ({ binding, endedAtMs: endOf(bound[index]) }))
+    .filter(({ binding }) => binding.tombstone !== null);
+  if (dead.length <= FIXED.tombstonesPerSandboxMax) return compiled;
+  const newest = dead
+    .sort((one, other) => other.endedAtMs - one.endedAtMs)
+    .slice(0, FIXED.tombstonesPerSandboxMax);
+  const kept = new Set(newest.map(({ binding }) => binding));
+  return compiled.filter((binding) => binding.tombstone === null || kept.has(binding));
+}
+
+/** An attached binding to a dead secret counts as newest: it is listed to the sandbox still. */
+function endOf(bound: BoundSecret | undefined): number {
+  return bound?.binding.detachedAtMs ?? Number.MAX_SAFE_INTEGER;
+}
