@@ -1,0 +1,146 @@
+/**
+ * The admin API as the command line uses it: one connection pool of its own (proxy variables of the shell
+ * are ignored on purpose), JSON in, JSON out, every failure a `CommandFault` with what was being done.
+ * The key travels in a header only and is never printed.
+ */
+import { Agent, request } from 'undici';
+import type { Hidden } from '../src/kernel/hidden.ts';
+import { CommandFault } from './command-fault.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+interface AdminClientOptions {
+  readonly url: string;
+  readonly apiKey: Hidden | undefined;
+}
+
+interface ErrorBody {
+  readonly error?: {
+    readonly code?: string;
+    readonly message?: string;
+    readonly details?: readonly { readonly path: string; readonly message: string }[];
+  };
+}
+
+const TIMEOUT_MS = 30_000;
+
+export class AdminClient {
+  readonly url: string;
+  readonly #apiKey: Hidden | undefined;
+  readonly #agent = new Agent({
+    connect: { timeout: 10_000 },
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+  });
+
+  constructor(options: AdminClientOptions) {
+    this.url = options.url.replace(/\/+$/, '');
+    this.#apiKey = options.apiKey;
+  }
+
+  /** `doing` completes the sentence of a failure, as in "creating secret github". */
+  async get<T>(doing: string, path: string): Promise<T> {
+    return JSON.parse(await this.#call(doing, 'GET', path)) as T;
+  }
+
+  async getText(doing: string, path: string): Promise<string> {
+    return this.#call(doing, 'GET', path);
+  }
+
+  async post<T>(doing: string, path: string, body: unknown): Promise<T> {
+    return JSON.parse(await this.#call(doing, 'POST', path, body)) as T;
+  }
+
+  async patch<T>(doing: string, path: string, body: unknown): Promise<T> {
+    return JSON.parse(await this.#call(doing, 'PATCH', path, body)) as T;
+  }
+
+  async delete(doing: string, path: string): Promise<void> {
+    await this.#call(doing, 'DELETE', path);
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.close();
+  }
+
+  async #call(doing: string, method: Method, path: string, body?: unknown): Promise<string> {
+    let status: number;
+    let text: string;
+    try {
+      const response = await request(this.url + path, {
+        method,
+        dispatcher: this.#agent,
+        headers: this.#headers(body !== undefined),
+        body: body === undefined ? null : JSON.stringify(body),
+      });
+      status = response.statusCode;
+      text = await response.body.text();
+    } catch (cause) {
+      throw this.#unreachable(doing, cause);
+    }
+    if (status < 200 || status > 299) throw faultOf(doing, status, text);
+    return text;
+  }
+
+  #headers(hasBody: boolean): Record<string, string> {
+    return {
+      accept: 'application/json',
+      'user-agent': 'sallyport-cli',
+      ...(hasBody ? { 'content-type': 'application/json' } : {}),
+      ...(this.#apiKey === undefined ? {} : { 'x-api-key': this.#apiKey.reveal() }),
+    };
+  }
+
+  #unreachable(doing: string, cause: unknown): CommandFault {
+    const reason = cause instanceof Error ? readReason(cause) : 'connection failed';
+    return new CommandFault(`the admin API at ${this.url} does not answer (${reason})`, {
+      doing,
+      cause,
+      hint: 'Is `sallyport serve` running? Name another address with --url or SALLYPORT_URL.',
+      exitCode: EXIT_CODES.unreachable,
+    });
+  }
+}
+
+function readReason(error: Error): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code ?? error.message;
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  auth_failed: 'Put the admin key into SALLYPORT_API_KEY, or its file into --api-key-file.',
+  forbidden: 'The key is valid but its role does not allow this.',
+  secret_not_found: '`sallyport secret list` shows what exists.',
+  value_required:
+    'Give the value again in the same command: --value-stdin, --value-file FILE or --value-env NAME.',
+  rate_limited: 'Wait a moment and try again.',
+};
+
+function faultOf(doing: string, status: number, text: string): CommandFault {
+  const error = readErrorBody(text).error ?? {};
+  const code = error.code ?? 'no error code';
+  const details = (error.details ?? []).map((fault) => `\n  ${fault.path}: ${fault.message}`);
+  const hint = HINTS[code];
+  return new CommandFault(
+    `${error.message ?? 'the admin API refused'} (${status} ${code})${details.join('')}`,
+    { doing, exitCode: exitCodeOf(status), ...(hint === undefined ? {} : { hint }) },
+  );
+}
+
+function readErrorBody(text: string): ErrorBody {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === 'object' && body !== null ? body : {};
+  } catch {
+    return {};
+  }
+}
+
+function exitCodeOf(status: number): number {
+  if (status === 401 || status === 403) return EXIT_CODES.notPermitted;
+  if (status === 404) return EXIT_CODES.notFound;
+  if (status === 409) return EXIT_CODES.conflict;
+  if (status >= 500) return EXIT_CODES.failed;
+  return EXIT_CODES.invalid;
+}

@@ -1,0 +1,91 @@
+/**
+ * What the admin API answers, as far as the command line reads it. Fields as on the wire; anything else in
+ * an answer is passed to `--json` untouched.
+ */
+export interface SecretView {
+  readonly id: string;
+  readonly name: string;
+  readonly auth_type: string;
+  readonly auth_kind: string;
+  readonly auth_config: unknown;
+  readonly hosts: readonly string[];
+  readonly ports: readonly number[];
+  readonly methods: readonly string[] | null;
+  readonly paths: readonly string[] | null;
+  readonly provider_shortcut: string | null;
+  readonly description: string | null;
+  readonly version: number;
+  readonly usable: boolean;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly rotated_at: string;
+  readonly last_used_at: string | null;
+  readonly warnings?: readonly string[];
+}
+
+export interface SandboxView {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly created_at: string;
+  readonly expires_at?: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly secrets: readonly {
+    readonly env_key: string;
+    readonly secret_name: string;
+    readonly revoked: boolean;
+  }[];
+  readonly network: { readonly allow_out: readonly string[]; readonly deny_out: readonly string[] };
+}
+
+/** `POST /sandboxes`: the only answer that carries the token. */
+export interface CreatedSandbox extends SandboxView {
+  readonly proxy_token: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly files: unknown;
+  readonly warnings?: readonly string[];
+}
+
+export interface ProviderView {
+  readonly name: string;
+  readonly display: string;
+  readonly auth_type: string;
+  readonly hosts: readonly string[];
+  readonly token_shape: string;
+}
+
+export interface AuditRow {
+  readonly id: number;
+  readonly ts: string;
+  readonly sandbox_name: string | null;
+  readonly sandbox_id: string;
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
+  readonly status: number;
+  readonly upstream_status: number | null;
+  readonly latency_ms: number;
+  readonly error_code: string | null;
+  readonly version: number;
+}
+
+export interface NetworkRow {
+  readonly kind: 'connection' | 'request';
+  readonly id: number;
+  readonly ts: string;
+  readonly host: string;
+  readonly dst_port?: number;
+  readonly verdict?: string;
+  readonly match_rule?: string | null;
+  readonly method?: string;
+  readonly path?: string;
+  readonly status?: number;
+  readonly latency_ms?: number;
+  readonly error_code?: string | null;
+}
+
+export interface NetworkPage {
+  readonly data: readonly NetworkRow[];
+  readonly next_cursor: string | null;
+  readonly has_more: boolean;
+}

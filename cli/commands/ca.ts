@@ -1,0 +1,42 @@
+/** `sallyport ca export`: the CA certificate that sandboxes must trust, alone or with this machine's roots. */
+import { writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admin-connection.ts';
+import { CommandFault } from '../command-fault.ts';
+import { printLine } from '../output.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface ExportOptions extends ConnectionOptions {
+  readonly out?: string;
+  readonly bundle?: boolean;
+}
+
+export function register(program: Command, terminal: Terminal): void {
+  const ca = program.command('ca').description('the certificate authority');
+  addConnectionOptions(ca.command('export'))
+    .description('print the CA certificate (PEM)')
+    .option('--out <file>', 'write it to a file instead')
+    .option('--bundle', 'with the roots of this machine, for SSL_CERT_FILE and the like')
+    .action((options: ExportOptions) => exportCa(terminal, options));
+}
+
+async function exportCa(terminal: Terminal, options: ExportOptions): Promise<void> {
+  await withAdmin(terminal, options, async (admin) => {
+    const caPem = await admin.getText('fetching the CA certificate', '/ca.pem');
+    const { readBundle } = await import('../sandbox-files.ts');
+    const pem = options.bundle === true ? await readBundle(caPem) : caPem;
+    if (options.out === undefined) {
+      terminal.stdout.write(pem);
+      return;
+    }
+    try {
+      writeFileSync(options.out, pem, { mode: 0o644 });
+    } catch (cause) {
+      throw new CommandFault(`cannot write ${options.out}`, {
+        doing: 'exporting the CA certificate',
+        cause,
+      });
+    }
+    printLine(terminal, `wrote ${options.out}`);
+  });
+}

@@ -1,0 +1,173 @@
+/**
+ * `sallyport secret …`: register, list, show, change, rotate and delete secrets. A value goes in through
+ * standard input, a prompt, a file or a variable and never comes out.
+ */
+import type { Command } from 'commander';
+import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admin-connection.ts';
+import type { SecretView } from '../admin-shapes.ts';
+import { addAuthOptions, readAuthFields, type AuthOptions } from '../auth-options.ts';
+import { usageFault } from '../command-fault.ts';
+import { printFields, printJson, printLine, printTable } from '../output.ts';
+import type { Terminal } from '../terminal.ts';
+import { addValueOptions, isValueGiven, readValue, type ValueOptions } from '../value-source.ts';
+
+type WriteOptions = ConnectionOptions & AuthOptions & ValueOptions;
+
+export function register(program: Command, terminal: Terminal): void {
+  const secret = program.command('secret').description('secrets: named credentials');
+  addConnectionOptions(addValueOptions(addAuthOptions(secret.command('create <name>'))))
+    .description('register a secret; the value is read from standard input or a prompt')
+    .action((name: string, options: WriteOptions) => createSecret(terminal, name, options));
+  addConnectionOptions(secret.command('list'))
+    .description('list secrets')
+    .action((options: ConnectionOptions) => listSecrets(terminal, options));
+  addConnectionOptions(secret.command('show <name>'))
+    .description('show one secret, never its value')
+    .action((name: string, options: ConnectionOptions) => showSecret(terminal, name, options));
+  addConnectionOptions(addValueOptions(addAuthOptions(secret.command('update <name>'))))
+    .description('change a secret; what is not named stays, widening needs the value again')
+    .action((name: string, options: WriteOptions) => updateSecret(terminal, name, options));
+  addConnectionOptions(addValueOptions(secret.command('rotate <name>')))
+    .description('give a secret a new value, in force from the next request')
+    .action((name: string, options: ConnectionOptions & ValueOptions) =>
+      rotateSecret(terminal, name, options),
+    );
+  addConnectionOptions(secret.command('delete <name>'))
+    .description('delete a secret; sandboxes bound to it are refused from the next request')
+    .action((name: string, options: ConnectionOptions) => deleteSecret(terminal, name, options));
+}
+
+async function createSecret(
+  terminal: Terminal,
+  name: string,
+  options: WriteOptions,
+): Promise<void> {
+  const fields = readAuthFields(options);
+  if (fields['provider'] === undefined && fields['auth'] === undefined) {
+    throw usageFault(
+      'it must be said how the value is placed',
+      'For instance --provider github, or --bearer --host api.example.com.',
+    );
+  }
+  const value = await readValue(terminal, options, `value of ${name}: `);
+  await withAdmin(terminal, options, async (admin) => {
+    const created = await admin.post<SecretView>(`creating secret ${name}`, '/secrets', {
+      name,
+      value: value.reveal(),
+      ...fields,
+    });
+    printWritten(terminal, options, created, 'created');
+  });
+}
+
+async function listSecrets(terminal: Terminal, options: ConnectionOptions): Promise<void> {
+  await withAdmin(terminal, options, async (admin) => {
+    const rows = await admin.get<readonly SecretView[]>('listing secrets', '/secrets');
+    if (options.json === true) return printJson(terminal, rows);
+    printTable(
+      terminal,
+      ['NAME', 'AUTH', 'PROVIDER', 'VERSION', 'LAST USED', 'HOSTS'],
+      rows.map((row) => [
+        row.name,
+        row.auth_kind,
+        row.provider_shortcut,
+        row.version,
+        row.last_used_at ?? 'never',
+        row.hosts.join(' '),
+      ]),
+      'no secrets yet; `sallyport secret create` makes one',
+    );
+  });
+}
+
+async function showSecret(
+  terminal: Terminal,
+  name: string,
+  options: ConnectionOptions,
+): Promise<void> {
+  await withAdmin(terminal, options, async (admin) => {
+    const secret = await admin.get<SecretView>(`reading secret ${name}`, secretPath(name));
+    if (options.json === true) return printJson(terminal, secret);
+    printFields(terminal, describeSecret(secret));
+  });
+}
+
+async function updateSecret(
+  terminal: Terminal,
+  name: string,
+  options: WriteOptions,
+): Promise<void> {
+  const fields = readAuthFields(options);
+  if (isValueGiven(options)) {
+    fields['value'] = (await readValue(terminal, options, `value of ${name}: `)).reveal();
+  }
+  if (Object.keys(fields).length === 0) throw usageFault('nothing to change was named');
+  await withAdmin(terminal, options, async (admin) => {
+    const doing = `updating secret ${name}`;
+    const updated = await admin.patch<SecretView>(doing, secretPath(name), fields);
+    printWritten(terminal, options, updated, 'updated');
+  });
+}
+
+async function rotateSecret(
+  terminal: Terminal,
+  name: string,
+  options: ConnectionOptions & ValueOptions,
+): Promise<void> {
+  const value = await readValue(terminal, options, `new value of ${name}: `);
+  await withAdmin(terminal, options, async (admin) => {
+    const doing = `rotating secret ${name}`;
+    const body = { value: value.reveal() };
+    const rotated = await admin.patch<SecretView>(doing, secretPath(name), body);
+    printWritten(terminal, options, rotated, 'rotated');
+  });
+}
+
+async function deleteSecret(
+  terminal: Terminal,
+  name: string,
+  options: ConnectionOptions,
+): Promise<void> {
+  await withAdmin(terminal, options, async (admin) => {
+    await admin.delete(`deleting secret ${name}`, secretPath(name));
+    if (options.json === true) printJson(terminal, { deleted: name });
+    else printLine(terminal, `deleted secret ${name}`);
+  });
+}
+
+function printWritten(
+  terminal: Terminal,
+  options: ConnectionOptions,
+  secret: SecretView,
+  done: string,
+): void {
+  if (options.json === true) return printJson(terminal, secret);
+  const where = secret.hosts.join(', ');
+  printLine(terminal, `${done} secret ${secret.name} (version ${secret.version}) for ${where}`);
+  for (const warning of secret.warnings ?? []) printLine(terminal, `warning: ${warning}`);
+}
+
+function describeSecret(secret: SecretView): (readonly [string, string | number | null])[] {
+  return [
+    ['name', secret.name],
+    ['id', secret.id],
+    ['description', secret.description],
+    ['provider', secret.provider_shortcut],
+    ['auth', secret.auth_kind],
+    ['auth config', JSON.stringify(secret.auth_config)],
+    ['hosts', secret.hosts.join(' ')],
+    ['ports', secret.ports.join(' ')],
+    ['methods', secret.methods?.join(' ') ?? 'any'],
+    ['paths', secret.paths?.join(' ') ?? 'any'],
+    ['version', secret.version],
+    ['usable', secret.usable ? 'yes' : 'no'],
+    ['created', secret.created_at],
+    ['updated', secret.updated_at],
+    ['rotated', secret.rotated_at],
+    ['last used', secret.last_used_at ?? 'never'],
+  ];
+}
+
+function secretPath(name: string): string {
+  return `/secrets/${encodeURIComponent(name)}`;
+}

@@ -1,0 +1,53 @@
+/**
+ * `sallyport serve`: proxy and admin API in this process until SIGTERM or SIGINT. Then it stops accepting,
+ * lets exchanges finish up to the drain time, flushes usage and audit and ends with 0. A second signal stops
+ * waiting for exchanges; a third ends the process as if nobody had handled it.
+ */
+import type { Command } from 'commander';
+import { awaitSignal } from '../awaited-signal.ts';
+import { formatWelcome } from '../first-steps.ts';
+import { addSettingOptions, readSettings, type SettingOptions } from '../setting-options.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface ServeOptions extends SettingOptions {
+  readonly readyJson?: boolean;
+}
+
+export function register(program: Command, terminal: Terminal): void {
+  addSettingOptions(program.command('serve'))
+    .description('run the proxy and the admin API')
+    .option('--ready-json', 'one line on standard output once both accept: {"event":"ready",…}')
+    .action((options: ServeOptions) => serve(terminal, options));
+}
+
+async function serve(terminal: Terminal, options: ServeOptions): Promise<void> {
+  const { settings } = await readSettings(terminal, options);
+  const { startSallyport } = await import('../compose.ts');
+  const { environment } = terminal;
+  const sallyport = await startSallyport({
+    settings,
+    environment: {
+      bootstrapKey: environment['SALLYPORT_BOOTSTRAP_KEY'] ?? null,
+      masterKey: environment['SALLYPORT_MASTER_KEY'] ?? null,
+    },
+  });
+  const { proxyAddress, adminAddress, adminKey } = sallyport;
+  if (options.readyJson === true) {
+    const ready = { event: 'ready', proxy: proxyAddress, admin: adminAddress };
+    terminal.stdout.write(`${JSON.stringify(ready)}\n`);
+  } else {
+    const isTls = settings.admin.tls !== null;
+    terminal.stdout.write(formatWelcome({ proxyAddress, adminAddress, adminKey, isTls }));
+  }
+  await awaitSignal((count) => {
+    if (count === 2) void sallyport.close({ hasten: true });
+    else endByForce();
+  });
+  await sallyport.close();
+}
+
+/** With no handler left, the signal does what it does to every process. */
+function endByForce(): void {
+  process.removeAllListeners('SIGTERM');
+  process.kill(process.pid, 'SIGTERM');
+}

@@ -1,0 +1,109 @@
+/**
+ * Where a secret's value comes from: standard input, a prompt without echo, a file or a named variable.
+ * Never the command line. One trailing newline is the line's end, not the value's; all else is kept.
+ */
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import { Hidden } from '../src/kernel/hidden.ts';
+import { CommandFault, usageFault } from './command-fault.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ValueOptions {
+  readonly valueFile?: string;
+  readonly valueEnv?: string;
+  readonly valueStdin?: boolean;
+}
+
+/** Adds the three options that name a source. */
+export function addValueOptions(command: Command): Command {
+  return command
+    .option('--value-file <file>', 'read the value from a file')
+    .option('--value-env <name>', 'read the value from a variable')
+    .option('--value-stdin', 'read the value from standard input');
+}
+
+/** True when an option names a source; `update` reads a value only then. */
+export function isValueGiven(options: ValueOptions): boolean {
+  return [options.valueFile, options.valueEnv, options.valueStdin].some(Boolean);
+}
+
+/** The value. Without an option: a prompt on a terminal, else standard input. CommandFault when empty. */
+export async function readValue(
+  terminal: Terminal,
+  options: ValueOptions,
+  prompt: string,
+): Promise<Hidden> {
+  const named = [options.valueFile, options.valueEnv, options.valueStdin].filter(Boolean);
+  if (named.length > 1) throw usageFault('give one of --value-file, --value-env, --value-stdin');
+  const value = await readSource(terminal, options, prompt);
+  if (value === '') throw usageFault('the value is empty', 'Type it, pipe it in, or name a file.');
+  return new Hidden(value);
+}
+
+async function readSource(
+  terminal: Terminal,
+  options: ValueOptions,
+  prompt: string,
+): Promise<string> {
+  if (options.valueFile !== undefined) return readValueFile(options.valueFile);
+  if (options.valueEnv !== undefined) return readVariable(terminal, options.valueEnv);
+  if (terminal.stdin.isTTY && options.valueStdin !== true) return promptHidden(terminal, prompt);
+  return withoutLineEnd(await text(terminal.stdin));
+}
+
+function readValueFile(file: string): string {
+  try {
+    return withoutLineEnd(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new CommandFault(`cannot read the value file ${file}`, {
+      cause,
+      exitCode: EXIT_CODES.usage,
+    });
+  }
+}
+
+function readVariable(terminal: Terminal, name: string): string {
+  const value = terminal.environment[name];
+  if (value === undefined) throw usageFault(`the variable ${name} is not set`);
+  return value;
+}
+
+function withoutLineEnd(value: string): string {
+  return value.replace(/\r?\n$/, '');
+}
+
+const ENTER = new Set(['\r', '\n', '\u0004']);
+const ERASE = new Set(['\u007f', '\b']);
+const CONTROL_C = '\u0003';
+const CONTROL_U = '\u0015';
+
+/** Reads one line in raw mode, so that nothing typed is shown. Control-C ends the command. */
+function promptHidden(terminal: Terminal, prompt: string): Promise<string> {
+  const { stdin, stderr } = terminal;
+  stderr.write(prompt);
+  stdin.setRawMode(true);
+  stdin.setEncoding('utf8');
+  stdin.resume();
+  return new Promise((resolve, reject) => {
+    let typed: string[] = [];
+    const finish = (settle: () => void): void => {
+      stdin.off('data', onData);
+      stdin.setRawMode(false);
+      stdin.pause();
+      stderr.write('\n');
+      settle();
+    };
+    const onData = (chunk: string): void => {
+      for (const character of chunk) {
+        if (ENTER.has(character)) return finish(() => resolve(typed.join('')));
+        if (character === CONTROL_C) return finish(() => reject(usageFault('interrupted')));
+        if (ERASE.has(character)) typed.pop();
+        else if (character === CONTROL_U) typed = [];
+        else typed.push(character);
+      }
+    };
+    stdin.on('data', onData);
+  });
+}
