@@ -27,7 +27,10 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
 /** OpenSSL reasons that Node has no code for. */
 const WEAKNESSES: readonly (readonly [RegExp, string])[] = [
   [/EE certificate key too weak/i, 'certificate key is too weak'],
-  [/CA certificate key too weak|CA cert.* key too small/i, 'key of the certificate issuer is too weak'],
+  [
+    /CA certificate key too weak|CA cert.* key too small/i,
+    'key of the certificate issuer is too weak',
+  ],
   [/key too (weak|small)/i, 'certificate key is too weak'],
   [/md too weak|digest.* too weak/i, 'certificate is signed with a weak algorithm'],
 ];
