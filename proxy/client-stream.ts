@@ -1,0 +1,39 @@
+/**
+ * The client's half of an exchange, whatever HTTP version carries it. `exchange.ts` and `forward.ts`
+ * know only this, so another version is another file beside `http1-client.ts`.
+ */
+import type { Readable } from 'node:stream';
+
+export interface ClientStream {
+  readonly protocol: 'http/1.1';
+  readonly method: string;
+  /** The request target as sent. */
+  readonly target: string;
+  /** `1.0` or `1.1` as sent; checked by framing. */
+  readonly httpVersion: string;
+  /** Field lines as sent: flat name, value array. */
+  readonly fields: readonly string[];
+  readonly body: Readable;
+  /** True once a response head went out: a later failure can only destroy. */
+  readonly headSent: boolean;
+  /** Trailers of the request, known after its body ended. */
+  trailers(): readonly string[];
+  /** 1xx other than 101. */
+  sendInformation(status: number, fields: readonly string[]): void;
+  sendHead(status: number, statusText: string, fields: readonly string[]): void;
+  /** False: wait for `onDrain`. */
+  write(chunk: Buffer): boolean;
+  onDrain(listener: () => void): void;
+  end(trailers: readonly string[]): void;
+  /** The response is complete and this connection must not carry another one. */
+  closeAfterResponse(): void;
+  /** Destroys what carries the exchange. */
+  abort(): void;
+  /** Called once when the client went away before the response was complete. */
+  onAborted(listener: () => void): void;
+  /** Called once when everything was handed to the network, or the connection is gone. */
+  onFinished(listener: () => void): void;
+  /** Bytes of this exchange read from and written to the client so far, heads included. */
+  bytesIn(): number;
+  bytesOut(): number;
+}

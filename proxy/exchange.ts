@@ -1,0 +1,167 @@
+/**
+ * THE LIFE OF ONE REQUEST, every step by name, in the order of spec section 5. A step passes on or throws
+ * a Refusal; whatever happens, the record is closed once (I4) and nothing was dialled before the
+ * decision (I1). WebSocket upgrades live the same life up to the last step.
+ */
+import { composeRequest } from '../src/inject/compose-request.ts';
+import { Refusal } from '../src/kernel/errors.ts';
+import { mintRequestId } from '../src/kernel/ids.ts';
+import type { Origin, UpstreamRequest } from '../src/egress/upstream.ts';
+import { decideExchange } from '../src/policy/decide-exchange.ts';
+import type { Winner } from '../src/policy/decision.ts';
+import type { TokenHolder } from '../src/policy/policy-feed.ts';
+import type { Snapshot } from '../src/policy/snapshot.ts';
+import { hasField, readField } from '../src/wire/field-list.ts';
+import { formatAuthority } from '../src/wire/host.ts';
+import type { Authority } from '../src/wire/host.ts';
+import { checkRequestHead } from '../src/wire/request-framing.ts';
+import type { RequestFraming } from '../src/wire/request-framing.ts';
+import { auditPath } from './audit-path.ts';
+import { currentSnapshot } from './authenticate.ts';
+import type { ClientStream } from './client-stream.ts';
+import type { DataPlane } from './data-plane.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import { forward } from './forward.ts';
+import type { Reach } from './reach.ts';
+import { refuse } from './refuse.ts';
+import { agreeOnTarget, refuseMethod } from './target-agreement.ts';
+
+/** What every exchange of one client connection shares: who, where to, seen how. */
+export interface ExchangeContext {
+  readonly plane: DataPlane;
+  readonly holder: TokenHolder;
+  readonly organizationId: string;
+  readonly target: Authority;
+  readonly scheme: 'https' | 'http';
+  /** Inside an intercepted tunnel; false for plain requests to the listener. */
+  readonly isIntercepted: boolean;
+  readonly reach: Reach;
+}
+
+/** A request that may go out: decided, opened, composed. */
+export interface Prepared {
+  readonly request: UpstreamRequest;
+  readonly winners: readonly Winner[];
+}
+
+const REPLAYABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/** Serves one ordinary request to its end. Never rejects. */
+export async function serveExchange(
+  context: ExchangeContext,
+  client: ClientStream,
+  record: ExchangeRecord,
+): Promise<void> {
+  try {
+    const prepared = await prepareExchange(context, client, record);
+    if (record.isClosed) return;
+    forward(context, client, record, prepared);
+  } catch (error) {
+    refuse(context.plane.logger, client, record, error);
+  }
+}
+
+/** Everything before the first byte leaves. Throws a Refusal; dials nothing. */
+export async function prepareExchange(
+  context: ExchangeContext,
+  client: ClientStream,
+  record: ExchangeRecord,
+): Promise<Prepared> {
+  const { plane } = context;
+  const framing = checkRequestHead(client, plane.limits);
+  refuseMethod(client.method);
+  const target = agreeOnTarget(client, framing, context);
+  const pending = currentSnapshot(plane.feed, context.holder, plane.clock.nowMs());
+  const snapshot = pending instanceof Promise ? await pending : pending;
+  record.path = auditPath(snapshot, target);
+  if (!plane.trail.reserve(snapshot.sandboxId)) throw new Refusal('audit_unavailable');
+  const reached = context.reach.originFor(snapshot);
+  const origin = reached instanceof Promise ? await reached : reached;
+  record.address = origin.addresses[0] ?? null;
+  const winners = selectSecrets(context, client, record, snapshot, target);
+  return { request: composeUpstream(context, client, framing, target, origin, winners), winners };
+}
+
+/** Sections 5.4 to 5.6: which secrets go on this request, or why it is refused. */
+function selectSecrets(
+  context: ExchangeContext,
+  client: ClientStream,
+  record: ExchangeRecord,
+  snapshot: Snapshot,
+  target: string,
+): readonly Winner[] {
+  const head = requestHead(context, client, target);
+  const decision = decideExchange(snapshot, head, { nowMs: context.plane.clock.nowMs() });
+  if (decision.verdict === 'refuse') {
+    record.auditSecrets = decision.secrets;
+    throw decision.refusal;
+  }
+  record.useWinners(decision.winners);
+  return decision.winners;
+}
+
+/** Sections 5.7 and 5.8: strip, open with a permit, set. */
+function composeUpstream(
+  context: ExchangeContext,
+  client: ClientStream,
+  framing: RequestFraming,
+  target: string,
+  origin: Origin,
+  winners: readonly Winner[],
+): UpstreamRequest {
+  const composed = composeRequest({
+    head: requestHead(context, client, target),
+    winners: winners.map((winner) => ({
+      winner,
+      value: context.plane.opener.openValue(winner.permit),
+    })),
+    connectionOptions: framing.connectionOptions,
+  });
+  const hasBody = framing.bodyKind !== 'none';
+  const announcesTrailers = framing.bodyKind === 'chunked' && hasField(client.fields, 'trailer');
+  return {
+    origin,
+    method: client.method,
+    target: composed.target,
+    fields: composed.fields,
+    hostField: formatAuthority(context.target, context.scheme === 'https' ? 443 : 80),
+    body: hasBody ? client.body : null,
+    contentLength: framing.contentLength,
+    expectContinue: framing.expectContinue,
+    acceptsTrailers: readField(client.fields, 'te')?.toLowerCase().includes('trailers') === true,
+    requestTrailers: announcesTrailers ? () => client.trailers() : null,
+    replayable: REPLAYABLE.has(client.method) || hasField(client.fields, 'idempotency-key'),
+  };
+}
+
+function requestHead(context: ExchangeContext, client: ClientStream, target: string) {
+  return {
+    scheme: context.scheme,
+    host: context.target.host,
+    port: context.target.port,
+    method: client.method,
+    target,
+    fields: client.fields,
+  };
+}
+
+/** What a record needs of a request: also of one that could not be parsed. */
+type RecordedRequest = Pick<
+  ClientStream,
+  'method' | 'httpVersion' | 'bytesIn' | 'bytesOut' | 'abort'
+>;
+
+/** From here on exactly one event will be recorded. */
+export function openRecord(context: ExchangeContext, client: RecordedRequest): ExchangeRecord {
+  return new ExchangeRecord(context.plane, {
+    organizationId: context.organizationId,
+    sandboxId: context.holder.sandboxId,
+    requestId: mintRequestId(),
+    target: context.target,
+    scheme: context.scheme,
+    method: client.method,
+    httpVersion: client.httpVersion,
+    decision: context.isIntercepted ? 'intercept' : 'allow',
+    client,
+  });
+}

@@ -1,0 +1,121 @@
+/**
+ * The two halves of an exchange joined: what the origin sends goes to the client as it arrives, with
+ * backpressure; what either side breaks ends both. Usage is marked when the head with the value was
+ * written to a verified connection, and again when the origin answered (spec section 9).
+ */
+import { Refusal } from '../src/kernel/errors.ts';
+import type { UpstreamExchange, UpstreamObserver, UpstreamResponseHead } from '../src/egress/upstream.ts';
+import type { Winner } from '../src/policy/decision.ts';
+import type { ClientStream } from './client-stream.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { ExchangeContext, Prepared } from './exchange.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+import { refuse } from './refuse.ts';
+import { clientFields } from './response-fields.ts';
+
+/** Sends a prepared request and streams the response. Returns at once; the record closes at the end. */
+export function forward(
+  context: ExchangeContext,
+  client: ClientStream,
+  record: ExchangeRecord,
+  prepared: Prepared,
+): void {
+  const forwarding = new Forwarding(context, client, record, prepared.winners);
+  forwarding.attach(context.plane.upstream.dispatch(prepared.request, forwarding));
+}
+
+export class Forwarding implements UpstreamObserver {
+  readonly #plane: DataPlane;
+  readonly #isIntercepted: boolean;
+  readonly #client: ClientStream;
+  readonly #record: ExchangeRecord;
+  readonly #winners: readonly Winner[];
+  #exchange: UpstreamExchange | null = null;
+
+  constructor(
+    context: ExchangeContext,
+    client: ClientStream,
+    record: ExchangeRecord,
+    winners: readonly Winner[],
+  ) {
+    this.#plane = context.plane;
+    this.#isIntercepted = context.isIntercepted;
+    this.#client = client;
+    this.#record = record;
+    this.#winners = winners;
+  }
+
+  /** Ties the exchange to the client: gone client, gone request; drained client, more data. */
+  attach(exchange: UpstreamExchange): void {
+    this.#exchange = exchange;
+    if (this.#record.isClosed) return;
+    this.#client.onDrain(() => {
+      exchange.resume();
+    });
+    this.#client.onAborted(() => {
+      exchange.abort();
+      if (this.#record.isClosed) return;
+      this.#record.code ??= 'client_aborted';
+      this.#record.close();
+    });
+    this.#record.cancelUpstream = () => {
+      exchange.abort();
+    };
+  }
+
+  onHeadWritten(): void {
+    const nowMs = this.#plane.clock.nowMs();
+    for (const winner of this.#winners) {
+      this.#plane.usage.markUsed(winner.secretId, winner.versionId, nowMs);
+    }
+  }
+
+  onInformation(head: UpstreamResponseHead): void {
+    this.#client.sendInformation(head.status, clientFields(head.fields, this.#isIntercepted));
+  }
+
+  onResponse(head: UpstreamResponseHead): void {
+    if (this.#record.isClosed) return;
+    this.noteAnswer(head.status);
+    if (head.status === 407) {
+      // Only a proxy may ask for proxy credentials, and we are the proxy here.
+      this.#exchange?.abort();
+      this.onFailure(
+        new Refusal('upstream_protocol_error', {
+          message: 'The origin answered 407, which only a proxy may.',
+        }),
+      );
+      return;
+    }
+    this.#record.status = head.status;
+    this.#client.sendHead(
+      head.status,
+      head.statusText,
+      clientFields(head.fields, this.#isIntercepted),
+    );
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#client.write(chunk);
+  }
+
+  onEnd(trailers: readonly string[]): void {
+    if (this.#record.isClosed) return;
+    this.#client.end(trailers);
+    this.#record.close();
+  }
+
+  onFailure(refusal: Refusal): void {
+    if (this.#client.headSent) this.#record.code ??= 'upstream_aborted';
+    refuse(this.#plane.logger, this.#client, this.#record, refusal);
+  }
+
+  /** The origin answered an exchange that carried these secrets. */
+  noteAnswer(status: number): void {
+    this.#record.upstreamStatus = status;
+    const nowMs = this.#plane.clock.nowMs();
+    for (const winner of this.#winners) {
+      this.#plane.usage.markAnswered(winner.secretId, winner.versionId, nowMs);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * One HTTP/1.1 connection of a client, inside an interception or plain: serves its requests one after
+ * another, also when they were pipelined (RFC 9112 9.3.2), and answers what the parser refused with the
+ * same refusals as everything else.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Refusal } from '../src/kernel/errors.ts';
+import { mintRequestId } from '../src/kernel/ids.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+import { Http1Client } from './http1-client.ts';
+import { rawResponse, refusalResponse } from './respond.ts';
+
+/** Requests read ahead of the one being served; a client that sends more is cut off (I7). */
+const PIPELINED_MAX = 32;
+
+/** The exchange being served, so that a parse error in its body can end it. */
+export interface RunningExchange {
+  readonly client: Http1Client;
+  readonly record: ExchangeRecord | null;
+}
+
+export class Http1Connection {
+  readonly socket: Socket;
+  running: RunningExchange | null = null;
+  #isEnding = false;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  get isIdle(): boolean {
+    return this.running === null && this.#waiting.length === 0;
+  }
+
+  /** Nothing that follows on this connection is served any more. */
+  endAfterResponse(): void {
+    this.#isEnding = true;
+  }
+
+  /** Calls `serve` when the requests before this one were answered. */
+  take(
+    request: IncomingMessage,
+    response: ServerResponse,
+    serve: (client: Http1Client) => RunningExchange,
+  ): void {
+    const start = (): void => {
+      if (this.#isEnding) return;
+      const client = new Http1Client(request, response, () => {
+        this.#isEnding = true;
+      });
+      client.onFinished(() => {
+        client.account();
+        this.running = null;
+        this.#waiting.shift()?.();
+      });
+      this.running = serve(client);
+    };
+    if (this.running === null) start();
+    else if (this.#waiting.length < PIPELINED_MAX) this.#waiting.push(start);
+    else this.socket.destroy();
+  }
+}
+
+/** What the parser or its timers said, as a refusal; `undefined`: the connection just broke. */
+export function readParserFault(error: NodeJS.ErrnoException, bytesRead: number): Refusal | undefined {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new Refusal('header_too_large');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new Refusal('header_too_large', { message: 'The chunk extensions are too large.' });
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      // A connection that was opened ahead and never used is closed without a word.
+      return bytesRead === 0 ? undefined : new Refusal('request_timeout');
+    case 'HPE_INVALID_EOF_STATE':
+      return undefined;
+    default:
+      return error.code?.startsWith('HPE_') === true ? new Refusal('bad_request') : undefined;
+  }
+}
+
+/** Answers on the bare socket: there is no request object to answer with. Ends the connection. */
+export function refuseUnparsed(socket: Socket, refusal: Refusal): number {
+  const response = refusalResponse(refusal, { method: '', fields: [] }, mintRequestId());
+  if (socket.writable) socket.end(rawResponse(response, 'close'));
+  // What still comes in is thrown away; a client that never stops is cut off.
+  socket.resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  return response.status;
+}
+
+/** Time for the refusal to arrive before unread input would reset the connection. */
+const LINGER_MS = 1_000;

@@ -1,0 +1,135 @@
+/**
+ * The HTTP server inside interceptions: one for all tunnels, it never listens. Connections are handed to
+ * it with their context, which lives in a WeakMap on the socket and nowhere else. Every limit of the
+ * listener holds in here as well.
+ */
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Refusal } from '../src/kernel/errors.ts';
+import type { Limits } from '../src/kernel/limits.ts';
+import { openRecord, serveExchange } from './exchange.ts';
+import type { ExchangeContext } from './exchange.ts';
+import { Http1Connection, readParserFault, refuseUnparsed } from './http1-connection.ts';
+import { refuse } from './refuse.ts';
+import { serverOptions } from './server-options.ts';
+import { serveUpgrade } from './upgrade.ts';
+
+interface Served {
+  readonly context: ExchangeContext;
+  readonly connection: Http1Connection;
+}
+
+export class InnerServer {
+  readonly #server: Server;
+  readonly #served = new WeakMap<Socket, Served>();
+  #isDraining = false;
+
+  constructor(limits: Limits) {
+    this.#server = createServer(serverOptions(limits));
+    this.#server.maxHeadersCount = 0;
+    this.#server.requestTimeout = 0;
+    // A client that half-closes still gets its response (spec section 8). Not in the typings.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#onRequest(request, response);
+    };
+    this.#server.on('request', onRequest);
+    this.#server.on('checkContinue', onRequest);
+    // Expectations other than 100-continue are not ours to judge; `Expect` is dropped on the way.
+    this.#server.on('checkExpectation', onRequest);
+    this.#server.on('upgrade', (request, socket, head) => {
+      this.#onUpgrade(request, socket as Socket, head);
+    });
+    this.#server.on('connect', (request, socket) => {
+      this.#onNestedConnect(request, socket as Socket);
+    });
+    this.#server.on('clientError', (error, socket) => {
+      this.#onClientError(error, socket as Socket);
+    });
+    // A server that never listens enforces no time limits until it believes it does.
+    this.#server.emit('listening');
+  }
+
+  /** Serves what comes on this socket; TLS, if any, is complete. */
+  serve(socket: Socket, context: ExchangeContext): void {
+    socket.on('error', ignore);
+    this.#served.set(socket, { context, connection: new Http1Connection(socket) });
+    this.#server.emit('connection', socket);
+  }
+
+  /** No new requests; idle connections end now. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#server.closeIdleConnections();
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const served = this.#served.get(request.socket);
+    if (served === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    served.connection.take(request, response, (client) => {
+      const record = openRecord(served.context, client);
+      if (this.#isDraining) {
+        refuse(served.context.plane.logger, client, record, new Refusal('shutting_down'));
+      } else {
+        void serveExchange(served.context, client, record);
+      }
+      return { client, record };
+    });
+  }
+
+  #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const served = this.#served.get(socket);
+    if (served === undefined || !served.connection.isIdle) socket.destroy();
+    else serveUpgrade(served.context, request, socket, head);
+  }
+
+  #onNestedConnect(request: IncomingMessage, socket: Socket): void {
+    const served = this.#served.get(socket);
+    if (served === undefined) socket.destroy();
+    else this.#refuseUnparsed(served, socket, request.method ?? '', new Refusal('method_not_allowed'));
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const served = this.#served.get(socket);
+    const refusal = readParserFault(error, socket.bytesRead);
+    if (served === undefined || refusal === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { running } = served.connection;
+    served.connection.endAfterResponse();
+    if (running?.record?.isClosed === false) {
+      // The body of the running exchange broke: the origin must not take what came for the whole.
+      running.record.cancelUpstream();
+      refuse(served.context.plane.logger, running.client, running.record, refusal);
+    } else {
+      this.#refuseUnparsed(served, socket, '', refusal);
+    }
+  }
+
+  /** The same refusal and the same audit event as for a request that could be read. */
+  #refuseUnparsed(served: Served, socket: Socket, method: string, refusal: Refusal): void {
+    const record = openRecord(served.context, {
+      method,
+      httpVersion: '',
+      bytesIn: () => socket.bytesRead,
+      bytesOut: () => socket.bytesWritten,
+      abort: () => socket.destroy(),
+    });
+    record.decision = 'deny';
+    record.code = refusal.code;
+    record.status = refuseUnparsed(socket, refusal);
+    record.close();
+  }
+}
+
+function ignore(): void {}

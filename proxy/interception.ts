@@ -1,0 +1,182 @@
+/**
+ * TLS terminated by us (spec section 4): after the 200 the first byte tells TLS from a plain request from
+ * anything else; TLS is ended with a leaf for the CONNECT host, and the requests inside go to one inner
+ * HTTP server that never listens. SNI, if sent, must be the CONNECT host.
+ */
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { SecureContext } from 'node:tls';
+import type { AuditCode } from '../src/kernel/errors.ts';
+import type { CompiledBinding, Snapshot } from '../src/policy/snapshot.ts';
+import { matchesHost } from '../src/policy/host-pattern.ts';
+import { parseHost } from '../src/wire/host.ts';
+import type { Authority } from '../src/wire/host.ts';
+import type { Client } from './authenticate.ts';
+import type { ConnectionRecord } from './connection-record.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { InnerServer } from './inner-server.ts';
+import { Reach } from './reach.ts';
+
+const TLS_HANDSHAKE_RECORD = 0x16;
+/** A method token is upper-case letters in every request that exists (RFC 9110 9.1). */
+const isMethodByte = (byte: number): boolean => byte >= 0x41 && byte <= 0x5a;
+
+export interface Interception {
+  readonly plane: DataPlane;
+  readonly inner: InnerServer;
+  readonly client: Client;
+  readonly target: Authority;
+  readonly reach: Reach;
+  readonly record: ConnectionRecord;
+}
+
+/** Takes over a client socket to which the 200 was written. Never rejects. */
+export async function intercept(interception: Interception, socket: Socket): Promise<void> {
+  const { plane, target } = interception;
+  const remove = plane.open.addConnection({
+    kind: 'intercepted',
+    holder: interception.client.holder,
+    target,
+    address: null,
+    closeByPolicy: () => socket.destroy(),
+  });
+  plane.metrics.connectionOpened('intercepted');
+  socket.once('close', () => {
+    remove();
+    plane.metrics.connectionClosed('intercepted');
+  });
+  try {
+    const firstByte = await readFirstByte(socket, plane.limits.tlsHandshakeTimeoutMs);
+    if (firstByte === undefined) {
+      fail(interception, socket, 'client_aborted', null);
+    } else if (firstByte === TLS_HANDSHAKE_RECORD) {
+      await terminateTls(interception, socket);
+    } else if (isMethodByte(firstByte) && allowsPlaintext(interception.client.snapshot, target)) {
+      const reach = new Reach(plane, target, 'http');
+      interception.inner.serve(socket, { ...exchangeContext(interception), scheme: 'http', reach });
+    } else {
+      fail(interception, socket, 'not_tls', null);
+    }
+  } catch (error) {
+    plane.logger.error({ err: error }, 'interception failed inside');
+    fail(interception, socket, 'internal_error', null);
+  }
+}
+
+async function terminateTls(interception: Interception, socket: Socket): Promise<void> {
+  const { plane, target } = interception;
+  const pending = plane.leaves.contextFor(target.host);
+  const secureContext = pending instanceof Promise ? await pending : pending;
+  if (socket.destroyed) {
+    fail(interception, socket, 'client_aborted', null);
+    return;
+  }
+  const handshake = startHandshake(socket, secureContext, target);
+  const timer = setTimeout(() => {
+    handshake.secure.destroy(new Error('the TLS handshake took too long'));
+  }, plane.limits.tlsHandshakeTimeoutMs);
+  const onError = (error: Error): void => {
+    clearTimeout(timer);
+    plane.metrics.handshake('failed');
+    const wrongName = handshake.wrongName();
+    if (wrongName === null) fail(interception, socket, 'client_tls_failed', error.message);
+    else fail(interception, socket, 'sni_mismatch', wrongName);
+  };
+  const onClose = (): void => {
+    onError(new Error('the client closed the connection during the TLS handshake'));
+  };
+  handshake.secure.once('error', onError);
+  handshake.secure.once('close', onClose);
+  handshake.secure.once('secure', () => {
+    clearTimeout(timer);
+    handshake.secure.off('error', onError);
+    handshake.secure.off('close', onClose);
+    plane.metrics.handshake('ok');
+    interception.inner.serve(handshake.secure, exchangeContext(interception));
+  });
+}
+
+function startHandshake(socket: Socket, secureContext: SecureContext, target: Authority) {
+  let wrongName: string | null = null;
+  const secure = new TLSSocket(socket, {
+    isServer: true,
+    secureContext,
+    ALPNProtocols: ['http/1.1'],
+    SNICallback: (name, done) => {
+      if (namesTarget(name, target)) {
+        done(null, secureContext);
+        return;
+      }
+      wrongName = name;
+      done(new Error('the SNI is not the CONNECT host'));
+    },
+  });
+  return { secure, wrongName: () => wrongName };
+}
+
+/** After canonicalization; RFC 6066 forbids address literals in SNI, so one never equals a name. */
+function namesTarget(name: string, target: Authority): boolean {
+  try {
+    return parseHost(name).text === target.host.text;
+  } catch {
+    return false;
+  }
+}
+
+function exchangeContext(interception: Interception) {
+  return {
+    plane: interception.plane,
+    holder: interception.client.holder,
+    organizationId: interception.client.snapshot.organizationId,
+    target: interception.target,
+    scheme: 'https' as const,
+    isIntercepted: true,
+    reach: interception.reach,
+  };
+}
+
+function fail(
+  interception: Interception,
+  socket: Socket,
+  code: AuditCode,
+  detail: string | null,
+): void {
+  interception.record.close({ decision: 'intercept', verdict: 'failed', code, detail });
+  socket.destroy();
+}
+
+/** A secret of this sandbox may travel in clear to this host and port. */
+function allowsPlaintext(snapshot: Snapshot, target: Authority): boolean {
+  const isMeant = (binding: CompiledBinding): boolean =>
+    binding.allowPlaintext &&
+    binding.ports.includes(target.port) &&
+    binding.hosts.some((pattern) => matchesHost(pattern, target.host));
+  return snapshot.bindings.some(isMeant);
+}
+
+/** The first byte, left in the stream; `undefined` when the client closed or sent nothing in time. */
+function readFirstByte(socket: Socket, timeoutMs: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const finish = (byte: number | undefined): void => {
+      clearTimeout(timer);
+      socket.off('readable', onReadable);
+      socket.off('end', onEnd);
+      socket.off('close', onEnd);
+      resolve(byte);
+    };
+    const onEnd = (): void => {
+      finish(undefined);
+    };
+    const onReadable = (): void => {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null || chunk.length === 0) return;
+      socket.unshift(chunk);
+      finish(chunk[0]);
+    };
+    const timer = setTimeout(onEnd, timeoutMs);
+    socket.on('readable', onReadable);
+    socket.on('end', onEnd);
+    socket.on('close', onEnd);
+    onReadable();
+  });
+}

@@ -1,0 +1,39 @@
+/**
+ * Leaf certificates as ready TLS contexts, one per host, from the bounded cache of `src/ca`. A warm host
+ * costs a map look-up; a cold one is minted once however many ask.
+ */
+import { createSecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
+import { LeafCache } from '../src/ca/leaf-cache.ts';
+import type { CertificateAuthority } from '../src/ca/authority.ts';
+import type { Clock } from '../src/kernel/clock.ts';
+import type { Limits } from '../src/kernel/limits.ts';
+import type { Host } from '../src/wire/host.ts';
+
+export interface LeafContexts {
+  contextFor(host: Host): SecureContext | Promise<SecureContext>;
+}
+
+interface LeafContextOptions {
+  readonly authority: CertificateAuthority;
+  readonly clock: Clock;
+  readonly limits: Pick<Limits, 'leafCacheMax' | 'leafLifeMs'>;
+  readonly onMint: () => void;
+}
+
+export function createLeafContexts(options: LeafContextOptions): LeafContexts {
+  const cache = new LeafCache<SecureContext>({
+    mint: (host) => options.authority.mintLeaf(host),
+    build: (material) => {
+      options.onMint();
+      return createSecureContext({
+        cert: material.certPem,
+        key: material.keyPem,
+        minVersion: 'TLSv1.2',
+      });
+    },
+    clock: options.clock,
+    leafCacheMax: options.limits.leafCacheMax,
+  });
+  return { contextFor: (host) => cache.get(host) };
+}

@@ -1,0 +1,112 @@
+/**
+ * What every sandbox has open right now: client connections (tunnelled, intercepted, plain), upgraded
+ * connections, exchanges in flight. Policy changes and deadlines act on it; limits count in it (I7).
+ */
+import type { Address } from '../src/wire/address.ts';
+import type { Authority } from '../src/wire/host.ts';
+import type { TokenHolder } from '../src/policy/policy-feed.ts';
+
+/** A secret that something open was made with. */
+export interface UsedSecret {
+  readonly secretId: string;
+  readonly bindingId: string;
+}
+
+/** One client connection of a sandbox. */
+export interface OpenConnection {
+  readonly kind: 'plain' | 'tunnel' | 'intercepted';
+  readonly holder: TokenHolder;
+  /** `null` for a plain connection, which may speak to many. */
+  readonly target: Authority | null;
+  /** Where a tunnel goes. */
+  readonly address: Address | null;
+  /** Destroys it; the audit rows of what was on it say `closed_by_policy`. */
+  closeByPolicy(): void;
+}
+
+/** One exchange in flight, or an upgraded connection. */
+export interface OpenExchange {
+  readonly kind: 'exchange' | 'upgraded';
+  readonly sandboxId: string;
+  readonly target: Authority;
+  readonly address: Address | null;
+  readonly secrets: readonly UsedSecret[];
+  closeByPolicy(): void;
+}
+
+class SandboxShelf {
+  readonly connections = new Set<OpenConnection>();
+  readonly exchanges = new Set<OpenExchange>();
+}
+
+export class OpenConnections {
+  readonly #shelves = new Map<string, SandboxShelf>();
+  readonly #connectionsPerSandboxMax: number;
+
+  constructor(connectionsPerSandboxMax: number) {
+    this.#connectionsPerSandboxMax = connectionsPerSandboxMax;
+  }
+
+  /** False when the sandbox has as many connections as it may have. */
+  hasRoom(sandboxId: string): boolean {
+    const shelf = this.#shelves.get(sandboxId);
+    return shelf === undefined || shelf.connections.size < this.#connectionsPerSandboxMax;
+  }
+
+  /** Returns the function that takes it off again. */
+  addConnection(connection: OpenConnection): () => void {
+    const { sandboxId } = connection.holder;
+    const shelf = this.#shelf(sandboxId);
+    shelf.connections.add(connection);
+    return () => {
+      shelf.connections.delete(connection);
+      this.#forgetIfEmpty(sandboxId, shelf);
+    };
+  }
+
+  addExchange(exchange: OpenExchange): void {
+    this.#shelf(exchange.sandboxId).exchanges.add(exchange);
+  }
+
+  removeExchange(exchange: OpenExchange): void {
+    const shelf = this.#shelves.get(exchange.sandboxId);
+    if (shelf === undefined) return;
+    shelf.exchanges.delete(exchange);
+    this.#forgetIfEmpty(exchange.sandboxId, shelf);
+  }
+
+  sandboxIds(): MapIterator<string> {
+    return this.#shelves.keys();
+  }
+
+  connectionsOf(sandboxId: string): readonly OpenConnection[] {
+    return [...(this.#shelves.get(sandboxId)?.connections ?? [])];
+  }
+
+  exchangesOf(sandboxId: string): readonly OpenExchange[] {
+    return [...(this.#shelves.get(sandboxId)?.exchanges ?? [])];
+  }
+
+  /** Exchanges and upgraded connections of all sandboxes: what a drain waits for. */
+  exchangeCount(): number {
+    let count = 0;
+    for (const shelf of this.#shelves.values()) count += shelf.exchanges.size;
+    return count;
+  }
+
+  #shelf(sandboxId: string): SandboxShelf {
+    let shelf = this.#shelves.get(sandboxId);
+    if (shelf === undefined) {
+      shelf = new SandboxShelf();
+      this.#shelves.set(sandboxId, shelf);
+    }
+    return shelf;
+  }
+
+  #forgetIfEmpty(sandboxId: string, shelf: SandboxShelf): void {
+    if (shelf.connections.size === 0 && shelf.exchanges.size === 0) {
+      // A shelf made anew in between must survive.
+      if (this.#shelves.get(sandboxId) === shelf) this.#shelves.delete(sandboxId);
+    }
+  }
+}

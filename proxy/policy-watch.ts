@@ -1,0 +1,145 @@
+/**
+ * What happens to what is already open when something changes (spec section 5.3). Every change re-judges
+ * what its sandbox has open; a sweep does the same for deadlines that pass without a change (expiry of a
+ * sandbox, a token, a secret). New requests need nothing from here: they read the current snapshot.
+ */
+import { Refusal } from '../src/kernel/errors.ts';
+import { FIXED } from '../src/kernel/limits.ts';
+import { decideNetwork } from '../src/policy/decide-network.ts';
+import type { Snapshot } from '../src/policy/snapshot.ts';
+import { authenticateAgain } from './authenticate.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { OpenConnection, OpenExchange, UsedSecret } from './open-connections.ts';
+
+/** Watches until the returned function is called. */
+export function startPolicyWatch(plane: DataPlane): () => void {
+  const judge = (sandboxId: string): void => {
+    judgeSandbox(plane, sandboxId).catch((error: unknown) => {
+      plane.logger.error({ err: error, sandboxId }, 'open connections could not be judged');
+    });
+  };
+  // Sandboxes whose replaced token still works for a while: its end comes without a change.
+  const overlapping = new Set<string>();
+  const unsubscribe = plane.feed.onChange((sandboxId, kind) => {
+    if (kind === 'token') overlapping.add(sandboxId);
+    if (kind === 'disconnect') closeAll(plane, sandboxId);
+    else judge(sandboxId);
+  });
+  const sweep = setInterval(() => {
+    for (const sandboxId of overlapping) {
+      if (plane.open.connectionsOf(sandboxId).length === 0) overlapping.delete(sandboxId);
+    }
+    for (const sandboxId of plane.open.sandboxIds()) {
+      if (overlapping.has(sandboxId) || mayBeOver(plane, sandboxId)) judge(sandboxId);
+    }
+  }, FIXED.policySweepMs);
+  sweep.unref();
+  return () => {
+    unsubscribe();
+    clearInterval(sweep);
+  };
+}
+
+/** Cheap and synchronous: most sandboxes have no deadline and are passed over. */
+function mayBeOver(plane: DataPlane, sandboxId: string): boolean {
+  const snapshot = plane.feed.snapshotOf(sandboxId);
+  if (snapshot === undefined || snapshot instanceof Promise) return true;
+  if (snapshot.expiresAtMs !== null) return true;
+  return snapshot.bindings.some((binding) => binding.expiresAtMs !== null);
+}
+
+function closeAll(plane: DataPlane, sandboxId: string): void {
+  for (const exchange of plane.open.exchangesOf(sandboxId)) exchange.closeByPolicy();
+  for (const connection of plane.open.connectionsOf(sandboxId)) connection.closeByPolicy();
+}
+
+async function judgeSandbox(plane: DataPlane, sandboxId: string): Promise<void> {
+  // When the policy cannot be read this rejects: new requests are refused, nothing is torn down.
+  const snapshot = await plane.feed.snapshotOf(sandboxId);
+  const nowMs = plane.clock.nowMs();
+  if (snapshot === undefined || isOver(snapshot, nowMs)) {
+    closeAll(plane, sandboxId);
+    return;
+  }
+  for (const exchange of plane.open.exchangesOf(sandboxId)) {
+    judgeExchange(plane, snapshot, exchange, nowMs);
+  }
+  for (const connection of plane.open.connectionsOf(sandboxId)) {
+    await judgeConnection(plane, snapshot, connection, nowMs);
+  }
+}
+
+function isOver(snapshot: Snapshot, nowMs: number): boolean {
+  const expired = snapshot.expiresAtMs !== null && snapshot.expiresAtMs <= nowMs;
+  return expired || snapshot.status === 'paused';
+}
+
+async function judgeConnection(
+  plane: DataPlane,
+  snapshot: Snapshot,
+  connection: OpenConnection,
+  nowMs: number,
+): Promise<void> {
+  if (!(await authenticateAgain(plane.feed, connection.holder, nowMs))) {
+    connection.closeByPolicy();
+    return;
+  }
+  if (connection.kind !== 'tunnel' || connection.target === null) return;
+  if (isDenied(plane, snapshot, connection.target, connection.address)) connection.closeByPolicy();
+}
+
+function judgeExchange(
+  plane: DataPlane,
+  snapshot: Snapshot,
+  exchange: OpenExchange,
+  nowMs: number,
+): void {
+  if (isDenied(plane, snapshot, exchange.target, exchange.address)) {
+    exchange.closeByPolicy();
+    return;
+  }
+  const lost = exchange.secrets.some((used) => !isUsable(snapshot, used, nowMs));
+  if (!lost) return;
+  if (exchange.kind === 'upgraded') {
+    exchange.closeByPolicy();
+    return;
+  }
+  graceOf(plane, exchange);
+}
+
+/** An ordinary response may finish within the grace time; each exchange gets one timer. */
+const graced = new WeakSet<OpenExchange>();
+function graceOf(plane: DataPlane, exchange: OpenExchange): void {
+  if (graced.has(exchange)) return;
+  graced.add(exchange);
+  const timer = setTimeout(() => {
+    exchange.closeByPolicy();
+  }, plane.limits.inflightGraceMs);
+  timer.unref();
+}
+
+function isUsable(snapshot: Snapshot, used: UsedSecret, nowMs: number): boolean {
+  return snapshot.bindings.some(
+    (binding) =>
+      binding.bindingId === used.bindingId &&
+      binding.tombstone === null &&
+      !binding.detached &&
+      binding.version !== null &&
+      (binding.expiresAtMs === null || binding.expiresAtMs > nowMs),
+  );
+}
+
+function isDenied(
+  plane: DataPlane,
+  snapshot: Snapshot,
+  target: OpenExchange['target'],
+  address: OpenExchange['address'],
+): boolean {
+  if (address === null) return false;
+  try {
+    return decideNetwork(snapshot, target, [address], plane.network).verdict === 'refuse';
+  } catch (error) {
+    if (error instanceof Refusal) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * May this sandbox reach this target, and by which addresses (spec section 3)? Asked for every request:
+ * names may resolve anew and rules may change inside an open tunnel. While neither did, the last answer
+ * is reused without allocating.
+ */
+import type { Origin } from '../src/egress/upstream.ts';
+import type { Resolution } from '../src/egress/resolve.ts';
+import { decideNetwork } from '../src/policy/decide-network.ts';
+import type { NetworkDecision } from '../src/policy/decision.ts';
+import type { Snapshot } from '../src/policy/snapshot.ts';
+import type { Address } from '../src/wire/address.ts';
+import type { Authority } from '../src/wire/host.ts';
+import type { DataPlane } from './data-plane.ts';
+
+/** An allowed target with what the audit wants to know. */
+export interface Reached {
+  readonly origin: Origin;
+  readonly matchRule: string | null;
+}
+
+export class Reach {
+  readonly #plane: DataPlane;
+  readonly #target: Authority;
+  readonly #scheme: 'https' | 'http';
+  /** The rule behind the last refusal, for the audit row. */
+  refusedBy: string | null = null;
+  #last: { snapshot: Snapshot; resolution: Resolution; reached: Reached } | null = null;
+
+  constructor(plane: DataPlane, target: Authority, scheme: 'https' | 'http') {
+    this.#plane = plane;
+    this.#target = target;
+    this.#scheme = scheme;
+  }
+
+  /** Throws the network Refusal, or `dns_failed`. */
+  originFor(snapshot: Snapshot): Origin | Promise<Origin> {
+    const reached = this.judge(snapshot);
+    return reached instanceof Promise ? reached.then((one) => one.origin) : reached.origin;
+  }
+
+  judge(snapshot: Snapshot): Reached | Promise<Reached> {
+    // Names that the rules refuse are not even resolved: a look-up is itself a way out.
+    if (this.#last?.snapshot !== snapshot) {
+      const byName = decideNetwork(snapshot, this.#target, null, this.#plane.network);
+      if (byName.verdict !== 'resolve') return this.#accept(snapshot, byName, LITERAL);
+    }
+    const resolution = this.#plane.resolver.resolve(this.#target.host, snapshot.sandboxId);
+    return resolution instanceof Promise
+      ? resolution.then((resolved) => this.#judgeResolved(snapshot, resolved))
+      : this.#judgeResolved(snapshot, resolution);
+  }
+
+  #judgeResolved(snapshot: Snapshot, resolution: Resolution): Reached {
+    const last = this.#last;
+    if (last !== null && last.snapshot === snapshot && last.resolution === resolution) {
+      return last.reached;
+    }
+    const environment =
+      resolution.dialPort === null
+        ? this.#plane.network
+        : { ...this.#plane.network, dialPort: resolution.dialPort };
+    const decision = decideNetwork(snapshot, this.#target, resolution.addresses, environment);
+    return this.#accept(snapshot, decision, resolution);
+  }
+
+  #accept(snapshot: Snapshot, decision: NetworkDecision, resolution: Resolution): Reached {
+    if (decision.verdict === 'resolve') throw new Error('network decision asked to resolve twice');
+    if (decision.verdict === 'refuse') {
+      this.refusedBy = decision.matchRule;
+      throw decision.refusal;
+    }
+    const reached = {
+      origin: this.#origin(snapshot, decision.addresses, resolution.dialPort),
+      matchRule: decision.matchRule,
+    };
+    this.#last = { snapshot, resolution, reached };
+    return reached;
+  }
+
+  #origin(snapshot: Snapshot, addresses: readonly Address[], dialPort: number | null): Origin {
+    return {
+      organizationId: snapshot.organizationId,
+      sandboxId: snapshot.sandboxId,
+      scheme: this.#scheme,
+      host: this.#target.host.text,
+      port: this.#target.port,
+      addresses,
+      dialPort: dialPort ?? this.#target.port,
+    };
+  }
+}
+
+/** Stands for the resolution of a literal address, which needs none. */
+const LITERAL: Resolution = { addresses: [], dialPort: null };

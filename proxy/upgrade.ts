@@ -1,0 +1,120 @@
+/**
+ * WebSocket upgrades (spec section 8): the same life as every request up to the last step, so the
+ * handshake carries the injected credential and is refused like anything else. After the 101 both sockets
+ * are joined; the exchange ends when they do.
+ */
+import { ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { UpgradeObserver } from '../src/egress/upgrade-exchange.ts';
+import type { UpstreamResponseHead } from '../src/egress/upstream.ts';
+import { openRecord, prepareExchange } from './exchange.ts';
+import type { ExchangeContext } from './exchange.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+import { Forwarding } from './forward.ts';
+import { Http1Client } from './http1-client.ts';
+import { refuse } from './refuse.ts';
+import { clientFields } from './response-fields.ts';
+import { joinSockets } from './tunnel.ts';
+
+/** Serves one upgrade request whose socket was detached from its server. Never rejects. */
+export function serveUpgrade(
+  context: ExchangeContext,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): void {
+  socket.on('error', ignore);
+  // Frames sent ahead of the 101 stay in the stream until the sockets are joined.
+  if (head.length > 0) socket.unshift(head);
+  const client = clientOn(request, socket);
+  const record = openRecord(context, client);
+  dispatchUpgrade(context, client, record, socket).catch((error: unknown) => {
+    refuse(context.plane.logger, client, record, error);
+  });
+}
+
+async function dispatchUpgrade(
+  context: ExchangeContext,
+  client: Http1Client,
+  record: ExchangeRecord,
+  socket: Socket,
+): Promise<void> {
+  const prepared = await prepareExchange(context, client, record);
+  if (record.isClosed) return;
+  const forwarding = new Forwarding(context, client, record, prepared.winners);
+  const observer: UpgradeObserver = {
+    onHeadWritten: () => {
+      forwarding.onHeadWritten();
+    },
+    onInformation: (information) => {
+      forwarding.onInformation(information);
+    },
+    onResponse: (response) => {
+      forwarding.onResponse(response);
+    },
+    onData: (chunk) => forwarding.onData(chunk),
+    onEnd: (trailers) => {
+      forwarding.onEnd(trailers);
+    },
+    onFailure: (refusal) => {
+      forwarding.onFailure(refusal);
+    },
+    onUpgrade: (response, upstream, firstBytes) => {
+      if (record.isClosed) {
+        upstream.destroy();
+        return;
+      }
+      forwarding.noteAnswer(response.status);
+      switchProtocols(context, record, response, socket, upstream, firstBytes);
+    },
+  };
+  forwarding.attach(context.plane.upgrades.dispatch(prepared.request, observer));
+}
+
+function switchProtocols(
+  context: ExchangeContext,
+  record: ExchangeRecord,
+  response: UpstreamResponseHead,
+  socket: Socket,
+  upstream: Duplex,
+  firstBytes: Buffer,
+): void {
+  const { plane } = context;
+  record.kind = 'upgraded';
+  record.status = response.status;
+  record.cancelUpstream = () => upstream.destroy();
+  socket.write(rawSwitchingHead(response, context.isIntercepted), 'latin1');
+  if (firstBytes.length > 0) upstream.unshift(firstBytes);
+  plane.metrics.connectionOpened('upgraded');
+  joinSockets(socket, upstream, plane.limits.tunnelSilenceTimeoutMs, (broken) => {
+    plane.metrics.connectionClosed('upgraded');
+    if (broken === 'upstream') record.code ??= 'upstream_aborted';
+    if (broken === 'client') record.code ??= 'client_aborted';
+    record.close();
+  });
+}
+
+function rawSwitchingHead(response: UpstreamResponseHead, isIntercepted: boolean): string {
+  const fields = clientFields(response.fields, isIntercepted);
+  let head = `HTTP/1.1 101 ${response.statusText || 'Switching Protocols'}\r\n`;
+  head += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+  for (let i = 0; i + 1 < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  return `${head}\r\n`;
+}
+
+/** The server let go of the socket; a response object of our own answers when there is no upgrade. */
+function clientOn(request: IncomingMessage, socket: Socket): Http1Client {
+  const response = new ServerResponse(request);
+  response.assignSocket(socket);
+  const client = new Http1Client(request, response, ignore);
+  client.closeAfterResponse();
+  response.once('finish', () => {
+    response.detachSocket(socket);
+    socket.end();
+  });
+  return client;
+}
+
+function ignore(): void {}
