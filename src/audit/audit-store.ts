@@ -45,9 +45,17 @@ export interface AuditRetention {
   readonly plainRowsMax: number;
 }
 
+/** Which batch of which writer this is, so that one whose answer got lost can be sent again. */
+export interface AuditBatch {
+  /** Unique to one run of one process. */
+  readonly writer: string;
+  /** Ascending from 1. One that is not above the last stored of its writer is stored already. */
+  readonly sequence: number;
+}
+
 export interface AuditStore {
   /** At most `FIXED.storeBatchRowsMax` events; ids are given in order of the array. */
-  appendEvents(events: readonly AuditEvent[]): Promise<void>;
+  appendEvents(events: readonly AuditEvent[], batch?: AuditBatch): Promise<void>;
   listSecretAudit(
     organizationId: string,
     secretId: string,

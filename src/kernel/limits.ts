@@ -100,6 +100,11 @@ export const FIXED = {
   storedValueBytesMax: 256 * 1024,
   /** Rows in one statement of the trail or the usage book: longer ones block the store thread. */
   storeBatchRowsMax: 500,
+  /** A call to the store that is not answered by then is a store that does not answer. */
+  storeCallTimeoutMs: 10_000,
+  storePingTimeoutMs: 2_000,
+  /** Calls waiting for the store thread; beyond, they fail at once. */
+  storeCallsMax: 10_000,
   /** Unknown proxy tokens from one address in a minute before their 407 is delayed. */
   unknownTokensPerMinute: 20,
   unknownTokenDelayMs: 1_000,

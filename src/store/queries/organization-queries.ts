@@ -1,0 +1,204 @@
+/** Organizations, workspaces and API keys on the database. */
+import type { Selectable } from 'kysely';
+import { ControlError } from '../../kernel/errors.ts';
+import type { OrganizationStore } from '../../organizations/organization-store.ts';
+import type { ApiKey, Organization, Role, Workspace } from '../../organizations/organization.ts';
+import { fromJsonOrNull, jsonOrNull } from '../columns.ts';
+import { isUniqueViolation } from '../constraint.ts';
+import type { Transaction } from '../database.ts';
+import type { ApiKeysTable, OrganizationsTable, WorkspacesTable } from '../tables.ts';
+
+/** Roles that may manage keys: an organization always keeps one. */
+const MANAGING_ROLES: readonly Role[] = ['admin', 'root'];
+
+export function organizationQueries({ query }: Transaction): OrganizationStore {
+  return {
+    async insertOrganization(organization, workspace) {
+      try {
+        await query
+          .insertInto('organizations')
+          .values({
+            id: organization.id,
+            name: organization.name,
+            created_at_ms: organization.createdAtMs,
+          })
+          .execute();
+        await query.insertInto('workspaces').values(workspaceColumns(workspace)).execute();
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error;
+        throw new ControlError('conflict', {
+          message: `An organization named ${organization.name} exists already.`,
+          cause: error,
+        });
+      }
+    },
+
+    async readOrganization(idOrName) {
+      const rows = await query
+        .selectFrom('organizations')
+        .selectAll()
+        .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
+        .execute();
+      const row = preferId(rows, idOrName);
+      return row === undefined ? undefined : organizationOf(row);
+    },
+
+    async listOrganizations() {
+      const rows = await query
+        .selectFrom('organizations')
+        .selectAll()
+        .orderBy('created_at_ms')
+        .orderBy('id')
+        .execute();
+      return rows.map(organizationOf);
+    },
+
+    async listWorkspaces(organizationId) {
+      const rows = await query
+        .selectFrom('workspaces')
+        .selectAll()
+        .where('organization_id', '=', organizationId)
+        .orderBy('created_at_ms')
+        .orderBy('id')
+        .execute();
+      return rows.map(workspaceOf);
+    },
+
+    async readWorkspace(organizationId, idOrName) {
+      const rows = await query
+        .selectFrom('workspaces')
+        .selectAll()
+        .where('organization_id', '=', organizationId)
+        .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
+        .execute();
+      const row = preferId(rows, idOrName);
+      return row === undefined ? undefined : workspaceOf(row);
+    },
+
+    async insertApiKey(key) {
+      await query.insertInto('api_keys').values(apiKeyColumns(key)).execute();
+    },
+
+    async readApiKeyByHash(keyHash) {
+      const row = await query
+        .selectFrom('api_keys')
+        .selectAll()
+        .where('key_hash', '=', keyHash)
+        .executeTakeFirst();
+      return row === undefined ? undefined : apiKeyOf(row);
+    },
+
+    async listApiKeys(organizationId) {
+      const rows = await query
+        .selectFrom('api_keys')
+        .selectAll()
+        .where('organization_id', '=', organizationId)
+        .orderBy('seq')
+        .execute();
+      return rows.map(apiKeyOf);
+    },
+
+    async deleteApiKey(organizationId, id) {
+      const managing = await query
+        .selectFrom('api_keys')
+        .select('id')
+        .where('organization_id', '=', organizationId)
+        .where('role', 'in', MANAGING_ROLES)
+        .limit(2)
+        .execute();
+      if (managing.length === 1 && managing[0]?.id === id) {
+        throw new ControlError('conflict', {
+          message: 'This is the last admin key of the organization; create another one first.',
+        });
+      }
+      const result = await query
+        .deleteFrom('api_keys')
+        .where('organization_id', '=', organizationId)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    },
+
+    async touchApiKeys(uses) {
+      for (const use of uses) {
+        await query
+          .updateTable('api_keys')
+          .set({ last_used_at_ms: use.atMs })
+          .where('id', '=', use.id)
+          .where((where) =>
+            where.or([
+              where('last_used_at_ms', 'is', null),
+              where('last_used_at_ms', '<', use.atMs),
+            ]),
+          )
+          .execute();
+      }
+    },
+  };
+}
+
+/** Somebody may name one thing with the id of another. */
+function preferId<Row extends { readonly id: string }>(
+  rows: readonly Row[],
+  id: string,
+): Row | undefined {
+  return rows.find((row) => row.id === id) ?? rows[0];
+}
+
+function organizationOf(row: Selectable<OrganizationsTable>): Organization {
+  return { id: row.id, name: row.name, createdAtMs: row.created_at_ms };
+}
+
+function workspaceOf(row: Selectable<WorkspacesTable>): Workspace {
+  return {
+    id: row.id,
+    organizationId: row.organization_id,
+    name: row.name,
+    createdAtMs: row.created_at_ms,
+  };
+}
+
+function workspaceColumns(workspace: Workspace) {
+  return {
+    id: workspace.id,
+    organization_id: workspace.organizationId,
+    name: workspace.name,
+    created_at_ms: workspace.createdAtMs,
+  };
+}
+
+function apiKeyColumns(key: ApiKey) {
+  return {
+    id: key.id,
+    organization_id: key.organizationId,
+    name: key.name,
+    role: key.role,
+    subject: key.subject,
+    key_hash: key.keyHash,
+    key_prefix: key.keyPrefix,
+    workspace_ids: jsonOrNull(key.workspaceIds),
+    secret_ids: jsonOrNull(key.secretIds),
+    created_at_ms: key.createdAtMs,
+    created_by: key.createdBy,
+    expires_at_ms: key.expiresAtMs,
+    last_used_at_ms: key.lastUsedAtMs,
+  };
+}
+
+function apiKeyOf(row: Selectable<ApiKeysTable>): ApiKey {
+  return {
+    id: row.id,
+    organizationId: row.organization_id,
+    name: row.name,
+    role: row.role as Role,
+    subject: row.subject,
+    keyHash: row.key_hash,
+    keyPrefix: row.key_prefix,
+    workspaceIds: fromJsonOrNull<readonly string[]>(row.workspace_ids),
+    secretIds: fromJsonOrNull<readonly string[]>(row.secret_ids),
+    createdAtMs: row.created_at_ms,
+    createdBy: row.created_by,
+    expiresAtMs: row.expires_at_ms,
+    lastUsedAtMs: row.last_used_at_ms,
+  };
+}

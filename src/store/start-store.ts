@@ -1,0 +1,102 @@
+/**
+ * Starts the store: a worker thread that owns the database, and the contracts in front of it. Resolves
+ * when the database is open and its schema current; otherwise rejects with a StartError that says which
+ * file and what to do.
+ */
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../kernel/clock.ts';
+import { StartError } from '../kernel/errors.ts';
+import { FIXED } from '../kernel/limits.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { databaseFile } from './database-file.ts';
+import { restoreError } from './messages.ts';
+import type { StoreAnswer, WorkerOptions } from './messages.ts';
+import { RemoteStore } from './remote-store.ts';
+import type { Store } from './store.ts';
+
+export interface StoreOptions {
+  /** `null`: `<dataDir>/sallyport.db`. `sqlite:PATH`: that file. */
+  readonly url: string | null;
+  readonly dataDir: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** `operation` as `secrets.readSecret`; from asking to the answer. */
+  readonly onDuration?: (operation: string, seconds: number) => void;
+}
+
+export async function startStore(options: StoreOptions): Promise<Store> {
+  const file = databaseFile(options.url, options.dataDir);
+  const { worker, ended } = await openWorker({ file, nowMs: options.clock.nowMs() });
+  const remote = new RemoteStore({
+    worker,
+    monotonicMs: () => options.clock.monotonicMs(),
+    onDuration: options.onDuration ?? (() => undefined),
+  });
+  let closing: Promise<void> | undefined;
+  worker.on('message', (answer: StoreAnswer) => remote.receive(answer));
+  worker.on('messageerror', () => remote.fail('the store sent what cannot be read'));
+  worker.on('error', (error) => {
+    options.logger.error({ err: error }, 'the store thread failed');
+    remote.fail('the store thread failed');
+  });
+  worker.on('exit', (code) => {
+    if (closing === undefined) options.logger.error({ code }, 'the store thread ended');
+    remote.fail('the store is closed');
+  });
+
+  async function close(): Promise<void> {
+    await remote.settled();
+    try {
+      await remote.ask('close', { kind: 'close' });
+      await ended;
+    } finally {
+      await worker.terminate();
+    }
+  }
+
+  return {
+    ...remote.contracts,
+    async ping() {
+      await remote.ask('ping', { kind: 'ping' }, FIXED.storePingTimeoutMs);
+    },
+    async backup(target) {
+      await remote.ask('backup', { kind: 'backup', file: path.resolve(target) }, null);
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+interface OpenedWorker {
+  readonly worker: Worker;
+  /** Resolves when the thread has ended, however. */
+  readonly ended: Promise<void>;
+}
+
+async function openWorker(workerData: WorkerOptions): Promise<OpenedWorker> {
+  // `.ts` from a clone, `.js` from a build: whatever this file is.
+  const url = new URL(`./worker${path.extname(import.meta.url)}`, import.meta.url);
+  const worker = new Worker(url, { workerData, name: 'store' });
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', () => resolve());
+  });
+  await new Promise<void>((resolve, reject) => {
+    worker.once('message', (answer: StoreAnswer) => {
+      if (answer.kind === 'refused') reject(restoreError(answer.error));
+      else resolve();
+    });
+    worker.once('error', (cause) =>
+      reject(new StartError('The store thread could not start.', 'The log says why.', { cause })),
+    );
+    worker.once('exit', () =>
+      reject(new StartError('The store thread ended while starting.', 'The log says why.')),
+    );
+  }).catch(async (error: unknown) => {
+    await worker.terminate();
+    throw error;
+  });
+  return { worker, ended };
+}

@@ -1,0 +1,248 @@
+/**
+ * The tables as the queries see them: one interface a table, one property a column. Times are
+ * milliseconds since the epoch, booleans are 0 and 1, structured columns are JSON text, so that the same
+ * queries run on SQLite and PostgreSQL. Every row carries its organization; only what belongs to the
+ * instance does not.
+ */
+import type { Generated } from 'kysely';
+
+/** 0 or 1: SQLite has no boolean. */
+export type Flag = 0 | 1;
+
+export interface SchemaVersionTable {
+  version: number;
+  applied_at_ms: number;
+}
+
+export interface InstanceItemsTable {
+  name: string;
+  content: Uint8Array;
+}
+
+export interface OrganizationsTable {
+  id: string;
+  name: string;
+  created_at_ms: number;
+}
+
+export interface WorkspacesTable {
+  id: string;
+  organization_id: string;
+  name: string;
+  created_at_ms: number;
+}
+
+export interface ApiKeysTable {
+  seq: Generated<number>;
+  id: string;
+  organization_id: string;
+  name: string;
+  role: string;
+  subject: string;
+  key_hash: string;
+  key_prefix: string;
+  workspace_ids: string | null;
+  secret_ids: string | null;
+  created_at_ms: number;
+  created_by: string;
+  expires_at_ms: number | null;
+  last_used_at_ms: number | null;
+}
+
+export interface SecretsTable {
+  /** Order of insertion. */
+  seq: Generated<number>;
+  id: string;
+  organization_id: string;
+  name: string;
+  description: string | null;
+  /** Name and description in lower case, for `q`. */
+  search_text: string;
+  auth: string | null;
+  hosts: string;
+  ports: string;
+  provider: string | null;
+  provider_params: string;
+  methods: string | null;
+  paths: string | null;
+  priority: number;
+  on_existing: string;
+  also_strip: string;
+  companion_headers: string;
+  mask_responses: Flag;
+  allow_plaintext: Flag;
+  allowed_workspaces_type: string;
+  allowed_workspaces: string;
+  disabled: Flag;
+  expires_at_ms: number | null;
+  version: number;
+  active_version_id: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+  rotated_at_ms: number;
+  created_by: string;
+  updated_by: string;
+  revision: number;
+  deleted_at_ms: number | null;
+  last_used_at_ms: number | null;
+  last_answered_at_ms: number | null;
+}
+
+/** The host patterns of a secret, to find it by one. */
+export interface SecretHostsTable {
+  organization_id: string;
+  secret_id: string;
+  host: string;
+}
+
+export interface SecretVersionsTable {
+  id: string;
+  organization_id: string;
+  secret_id: string;
+  version: number;
+  /** `null` once destroyed. */
+  sealed: Uint8Array | null;
+  created_at_ms: number;
+  created_by: string;
+  last_used_at_ms: number | null;
+}
+
+export interface SandboxesTable {
+  seq: Generated<number>;
+  id: string;
+  organization_id: string;
+  workspace_id: string;
+  name: string;
+  description: string | null;
+  status: string;
+  metadata: string;
+  network: string;
+  env_vars: string;
+  secrets_mode: string;
+  intercept_all: Flag;
+  source_cidrs: string;
+  timeout_seconds: number | null;
+  armed_at_ms: number;
+  /** When the timeout strikes; set while active with a timeout. */
+  pause_at_ms: number | null;
+  auto_delete_seconds: number | null;
+  paused_at_ms: number | null;
+  auto_delete_at_ms: number | null;
+  expires_at_ms: number | null;
+  created_at_ms: number;
+  updated_at_ms: number;
+  created_by: string;
+  revision: number;
+}
+
+/** The metadata of a sandbox, to find it by one pair. */
+export interface SandboxMetadataTable {
+  organization_id: string;
+  sandbox_id: string;
+  key: string;
+  value: string;
+}
+
+export interface SandboxTokensTable {
+  token_hash: string;
+  organization_id: string;
+  sandbox_id: string;
+  created_at_ms: number;
+  valid_until_ms: number | null;
+}
+
+export interface BindingsTable {
+  seq: Generated<number>;
+  id: string;
+  organization_id: string;
+  sandbox_id: string;
+  secret_id: string;
+  env_key: string;
+  inject: string;
+  placeholder: string;
+  created_at_ms: number;
+  detached_at_ms: number | null;
+}
+
+export interface AuditEventsTable {
+  id: number;
+  organization_id: string;
+  sandbox_id: string;
+  kind: string;
+  ts_ms: number;
+  /** 1: used a secret or was refused; kept apart from plain traffic by retention. */
+  important: Flag;
+  request_id: string;
+  host: string;
+  port: number;
+  decision: string;
+  code: string | null;
+  detail: string | null;
+  bytes_in: number;
+  bytes_out: number;
+  latency_ms: number;
+  /** JSON of `[secretId, version]` pairs; `null`: none. */
+  secrets: string | null;
+  method: string | null;
+  scheme: string | null;
+  path: string | null;
+  status: number | null;
+  upstream_status: number | null;
+  http_version: string | null;
+  dst_ip: string | null;
+  verdict: string | null;
+  match_rule: string | null;
+}
+
+/** An exchange with two secrets is a row under each. */
+export interface AuditEventSecretsTable {
+  organization_id: string;
+  secret_id: string;
+  event_id: number;
+  version: number;
+  /** Copied from the event, so that a filter does not visit every event. */
+  status: number | null;
+}
+
+/** Rows per organization and class, kept by append and prune: counting millions takes too long. */
+export interface AuditCountsTable {
+  organization_id: string;
+  important: Flag;
+  row_count: number;
+}
+
+/**
+ * The last id given. Ids come from a row and not from the database's own sequence: that one may be taken
+ * and committed out of order, and paging by id would then miss rows.
+ */
+export interface AuditSequenceTable {
+  name: string;
+  last_id: number;
+}
+
+/** The last batch of each writer that is stored, so that a repeated batch is stored once. */
+export interface AuditWritersTable {
+  writer: string;
+  sequence: number;
+  seen_at_ms: number;
+}
+
+export interface Tables {
+  schema_version: SchemaVersionTable;
+  instance_items: InstanceItemsTable;
+  organizations: OrganizationsTable;
+  workspaces: WorkspacesTable;
+  api_keys: ApiKeysTable;
+  secrets: SecretsTable;
+  secret_hosts: SecretHostsTable;
+  secret_versions: SecretVersionsTable;
+  sandboxes: SandboxesTable;
+  sandbox_metadata: SandboxMetadataTable;
+  sandbox_tokens: SandboxTokensTable;
+  bindings: BindingsTable;
+  audit_events: AuditEventsTable;
+  audit_event_secrets: AuditEventSecretsTable;
+  audit_counts: AuditCountsTable;
+  audit_sequence: AuditSequenceTable;
+  audit_writers: AuditWritersTable;
+}

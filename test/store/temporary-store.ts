@@ -1,0 +1,37 @@
+/** A store in a directory of its own, removed when the test ends. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { Logger } from '../../src/kernel/logger.ts';
+import { startStore } from '../../src/store/start-store.ts';
+import type { Store } from '../../src/store/store.ts';
+
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLogger,
+};
+
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'sallyport-store-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Opens the store in `dataDir`; closed when the test ends, if the test did not. */
+export async function openStore(dataDir: string): Promise<Store> {
+  const store = await startStore({
+    url: null,
+    dataDir,
+    logger: silentLogger,
+    clock: systemClock,
+  });
+  onTestFinished(async () => {
+    await store.close().catch(() => undefined);
+  });
+  return store;
+}
