@@ -14,7 +14,7 @@ export interface SandboxEnvOptions {
   /** `http://HOST:PORT` of the proxy, or of a relay that adds the token. */
   readonly proxyUrl: string;
   /** The sandbox token, the word `TOKEN` where it goes, or `null` behind a relay. */
-  readonly token: string | null;
+  readonly token?: string | null;
   readonly bindings: readonly { readonly envKey: string; readonly placeholder: string }[];
   /** The admin's own variables; ours win. */
   readonly envVars: Readonly<Record<string, string>>;
@@ -74,7 +74,7 @@ export function isReservedEnvKey(name: string): boolean {
 
 /** The complete map. Pure. */
 export function buildSandboxEnv(options: SandboxEnvOptions): Record<string, string> {
-  const proxy = proxyUrlWithToken(options.proxyUrl, options.token);
+  const proxy = proxyUrlWithToken(options.proxyUrl, options.token ?? null);
   const env: Record<string, string> = { ...options.envVars };
   for (const { envKey, placeholder } of options.bindings) env[envKey] = placeholder;
   for (const name of PROXY_NAMES) env[name] = proxy;
@@ -105,4 +105,36 @@ function javaOptions(proxyUrl: string, trustStoreFile: string): string {
     '-Dhttp.nonProxyHosts=localhost|127.*|[::1]',
     `-Djavax.net.ssl.trustStore=${trustStoreFile}`,
   ].join(' ');
+}
+
+export type EnvFormat = 'json' | 'shell' | 'dotenv';
+
+/**
+ * The map as text that a shell, a dotenv reader or a program takes in: nothing in a value is expanded.
+ */
+export function formatEnv(env: Readonly<Record<string, string>>, format: EnvFormat): string {
+  if (format === 'json') return `${JSON.stringify(env, null, 2)}\n`;
+  const prefix = format === 'shell' ? 'export ' : '';
+  const quote = format === 'shell' ? quoteForShell : quoteForDotenv;
+  return Object.entries(env)
+    .map(([name, value]) => `${prefix}${name}=${quote(value)}\n`)
+    .join('');
+}
+
+/** POSIX single quotes: everything is literal but the quote itself. */
+function quoteForShell(value: string): string {
+  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** Single quotes are literal in every dialect; only a quote or a line end needs the other form. */
+function quoteForDotenv(value: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(value)) return value;
+  if (!/['\r\n]/.test(value)) return `'${value}'`;
+  const escaped = value
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('$', '\\$')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r');
+  return `"${escaped}"`;
 }

@@ -1,0 +1,291 @@
+/**
+ * Sandboxes as the control plane changes them: create, change, pause, resume, delete, and their tokens.
+ * Tokens are shown once and stored as hashes. A change is in force when its promise resolves. Bindings
+ * are the business of `BindingService`.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { ControlError } from '../kernel/errors.ts';
+import { fieldError } from '../kernel/field-error.ts';
+import { hashToken, mintId, mintToken } from '../kernel/ids.ts';
+import { FIXED } from '../kernel/limits.ts';
+import type { Actor } from '../organizations/actor.ts';
+import { DEFAULT_NAME } from '../organizations/bootstrap.ts';
+import type { OrganizationStore } from '../organizations/organization-store.ts';
+import { checkRole, isWorkspaceInReach } from '../organizations/roles.ts';
+import type { PolicyChange, PolicyChanges } from '../policy/policy-feed.ts';
+import type { SandboxChange, SandboxInput } from './sandbox-input.ts';
+import {
+  checkEnvVars,
+  checkMetadata,
+  checkSourceCidrs,
+  parseExpiry,
+  parseNetwork,
+  parseSandboxName,
+} from './sandbox-rules.ts';
+import type { BindingRow, SandboxFilter, SandboxRow, SandboxStore } from './sandbox-store.ts';
+import type { Sandbox, SandboxStatus, SandboxToken } from './sandbox.ts';
+import type { SecretBinder } from './secret-binding.ts';
+
+export interface SandboxServiceDeps {
+  readonly store: SandboxStore;
+  readonly organizations: Pick<OrganizationStore, 'listWorkspaces' | 'readWorkspace'>;
+  readonly binder: SecretBinder;
+  readonly changes: PolicyChanges;
+  readonly clock: Clock;
+}
+
+export interface CreatedSandbox {
+  readonly row: SandboxRow;
+  /** In clear, this once. */
+  readonly token: string;
+  readonly warnings: readonly string[];
+}
+
+const ATTEMPTS_MAX = 5;
+
+export class SandboxService {
+  readonly #deps: SandboxServiceDeps;
+
+  constructor(deps: SandboxServiceDeps) {
+    this.#deps = deps;
+  }
+
+  /** ControlError `bad_request`, `secret_not_found`, `forbidden`. All or nothing. */
+  async create(actor: Actor, input: SandboxInput): Promise<CreatedSandbox> {
+    checkRole(actor, 'operate');
+    const workspaceId = await this.#workspaceId(actor, input.workspace);
+    const sandbox = this.#newSandbox(actor, workspaceId, input);
+    const bound = await this.#mintBindings(actor, sandbox, input.secrets ?? {});
+    const ignored = checkEnvVars(sandbox.envVars, new Set(Object.keys(input.secrets ?? {})));
+    const { token, stored } = this.#mintToken(sandbox);
+    const bindings = bound.map(({ binding }) => binding);
+    await this.#deps.store.insertSandbox(sandbox, bindings, stored);
+    return {
+      row: { sandbox, bindings: bound },
+      token,
+      warnings: ignored.map((key) => `env_vars.${key} is set by Sallyport; yours has no effect`),
+    };
+  }
+
+  /** ControlError `not_found`, also for what the key may not see. */
+  async read(actor: Actor, id: string): Promise<SandboxRow> {
+    checkRole(actor, 'read');
+    const row = await this.#deps.store.readSandbox(actor.organizationId, id);
+    if (row === undefined || !isWorkspaceInReach(actor, row.sandbox.workspaceId)) {
+      throw new ControlError('not_found', { message: 'There is no sandbox with that id.' });
+    }
+    return row;
+  }
+
+  /** Newest first. */
+  async list(actor: Actor, filter: SandboxFilter): Promise<readonly SandboxRow[]> {
+    checkRole(actor, 'read');
+    const rows = await this.#deps.store.listSandboxes(actor.organizationId, filter);
+    return rows.filter((row) => isWorkspaceInReach(actor, row.sandbox.workspaceId));
+  }
+
+  async update(actor: Actor, id: string, change: SandboxChange): Promise<SandboxRow> {
+    if (change.metadata !== undefined) checkMetadata(change.metadata);
+    const network = change.network === undefined ? undefined : parseNetwork(change.network);
+    const name = change.name === undefined ? undefined : parseSandboxName(change.name);
+    return this.#change(actor, id, (before, nowMs) => {
+      if (network !== undefined && before.status === 'paused') {
+        throw new ControlError('conflict', { message: 'network cannot change while paused' });
+      }
+      const { timeoutSeconds, autoDeleteSeconds } = change;
+      const isRearmed = typeof timeoutSeconds === 'number';
+      return {
+        name: name ?? before.name,
+        metadata: change.metadata ?? before.metadata,
+        network: network ?? before.network,
+        timeoutSeconds: timeoutSeconds === undefined ? before.timeoutSeconds : timeoutSeconds,
+        armedAtMs: isRearmed ? nowMs : before.armedAtMs,
+        ...(autoDeleteSeconds === undefined
+          ? {}
+          : autoDeletion(before.status, autoDeleteSeconds, nowMs)),
+      };
+    });
+  }
+
+  /** ControlError `conflict` when it is paused already. */
+  async pause(actor: Actor, id: string): Promise<SandboxRow> {
+    return this.#change(actor, id, (before, nowMs) => {
+      if (before.status === 'paused') {
+        throw new ControlError('conflict', { message: 'The sandbox is paused already.' });
+      }
+      return pauseAt(before, nowMs);
+    });
+  }
+
+  /** Idempotent; re-arms the timeout of a paused one. */
+  async resume(actor: Actor, id: string): Promise<SandboxRow> {
+    checkRole(actor, 'operate');
+    const row = await this.read(actor, id);
+    if (row.sandbox.status === 'active') return row;
+    return this.#change(actor, id, (_before, nowMs) => ({
+      status: 'active',
+      pausedAtMs: null,
+      autoDeleteAtMs: null,
+      armedAtMs: nowMs,
+    }));
+  }
+
+  /** Its tokens, connections and placeholders end at once. */
+  async delete(actor: Actor, id: string): Promise<void> {
+    checkRole(actor, 'operate');
+    await this.read(actor, id);
+    const isDeleted = await this.#deps.store.deleteSandbox(actor.organizationId, id);
+    if (!isDeleted) throw new ControlError('not_found');
+    await this.#announce('sandbox', actor.organizationId, id);
+  }
+
+  /** A new token; the others end at once or `overlapSeconds` from now. */
+  async replaceToken(actor: Actor, id: string, overlapSeconds: number): Promise<string> {
+    checkRole(actor, 'operate');
+    const { sandbox } = await this.read(actor, id);
+    const { token, stored } = this.#mintToken(sandbox);
+    await this.#deps.store.replaceToken(stored, stored.createdAtMs + overlapSeconds * 1_000);
+    await this.#announce('token', sandbox.organizationId, id);
+    return token;
+  }
+
+  /** Closes what the sandbox has open; it may connect again. */
+  async disconnect(actor: Actor, id: string): Promise<void> {
+    checkRole(actor, 'operate');
+    const { sandbox } = await this.read(actor, id);
+    await this.#announce('disconnect', sandbox.organizationId, id);
+  }
+
+  async #change(
+    actor: Actor,
+    id: string,
+    decide: (before: Sandbox, nowMs: number) => Partial<Sandbox>,
+  ): Promise<SandboxRow> {
+    checkRole(actor, 'operate');
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const { sandbox: before, bindings } = await this.read(actor, id);
+      const nowMs = this.#deps.clock.nowMs();
+      const revision = before.revision + 1;
+      const sandbox = { ...before, ...decide(before, nowMs), updatedAtMs: nowMs, revision };
+      if (await this.#deps.store.updateSandbox(sandbox)) {
+        await this.#announce('sandbox', sandbox.organizationId, id);
+        return { sandbox, bindings };
+      }
+    }
+    throw new ControlError('conflict', {
+      message: 'Others keep changing this sandbox; try again.',
+    });
+  }
+
+  #newSandbox(actor: Actor, workspaceId: string, input: SandboxInput): Sandbox {
+    const nowMs = this.#deps.clock.nowMs();
+    checkMetadata(input.metadata ?? {});
+    return {
+      id: mintId(),
+      organizationId: actor.organizationId,
+      workspaceId,
+      name: parseSandboxName(input.name),
+      description: input.description ?? null,
+      status: 'active',
+      metadata: input.metadata ?? {},
+      network: parseNetwork(input.network ?? {}),
+      envVars: input.envVars ?? {},
+      secretsMode: 'bound',
+      interceptAll: input.interceptAll ?? false,
+      sourceCidrs: checkSourceCidrs(input.sourceCidrs ?? []),
+      timeoutSeconds: input.timeoutSeconds ?? null,
+      armedAtMs: nowMs,
+      autoDeleteSeconds: input.autoDeleteSeconds ?? null,
+      pausedAtMs: null,
+      autoDeleteAtMs: null,
+      expiresAtMs: parseExpiry(nowMs, input.ttlSeconds, input.expiresAtMs),
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      createdBy: actor.subject,
+      revision: 1,
+    };
+  }
+
+  async #mintBindings(
+    actor: Actor,
+    sandbox: Sandbox,
+    secrets: Readonly<Record<string, string>>,
+  ): Promise<BindingRow[]> {
+    const entries = Object.entries(secrets);
+    if (entries.length > FIXED.bindingsPerSandboxMax) {
+      throw fieldError('secrets', `must have at most ${FIXED.bindingsPerSandboxMax} entries`);
+    }
+    const rows: BindingRow[] = [];
+    for (const [envKey, secretName] of entries) {
+      const { id: sandboxId, workspaceId, createdAtMs: nowMs } = sandbox;
+      const request = {
+        sandboxId,
+        workspaceId,
+        envKey,
+        secretName,
+        inject: 'auto',
+        nowMs,
+      } as const;
+      const minted = await this.#deps.binder.mintBinding(actor, request, `secrets.${envKey}`);
+      rows.push({ binding: minted.binding, secretName: minted.secret.name, revoked: false });
+    }
+    return rows;
+  }
+
+  #mintToken(sandbox: Sandbox): { token: string; stored: SandboxToken } {
+    const token = mintToken('sp_box_');
+    const stored: SandboxToken = {
+      sandboxId: sandbox.id,
+      organizationId: sandbox.organizationId,
+      tokenHash: hashToken(token),
+      createdAtMs: this.#deps.clock.nowMs(),
+      validUntilMs: null,
+    };
+    return { token, stored };
+  }
+
+  async #workspaceId(actor: Actor, named: string | undefined): Promise<string> {
+    const { organizations } = this.#deps;
+    const { organizationId } = actor;
+    const workspace =
+      named === undefined
+        ? ((await organizations.readWorkspace(organizationId, DEFAULT_NAME)) ??
+          (await organizations.listWorkspaces(organizationId))[0])
+        : await organizations.readWorkspace(organizationId, named.trim());
+    if (workspace === undefined || !isWorkspaceInReach(actor, workspace.id)) {
+      throw fieldError('workspace', 'there is no workspace of that id or name');
+    }
+    return workspace.id;
+  }
+
+  #announce(
+    kind: Exclude<PolicyChange['kind'], 'secret'>,
+    organizationId: string,
+    sandboxId: string,
+  ): Promise<void> {
+    return this.#deps.changes.announce({ kind, organizationId, sandboxId });
+  }
+}
+
+/** What changes when a sandbox is paused, by an admin or by its timeout. */
+export function pauseAt(sandbox: Sandbox, nowMs: number): Partial<Sandbox> {
+  const { autoDeleteSeconds } = sandbox;
+  return {
+    status: 'paused',
+    pausedAtMs: nowMs,
+    autoDeleteAtMs: autoDeleteSeconds === null ? null : nowMs + autoDeleteSeconds * 1_000,
+  };
+}
+
+/** On a paused sandbox the countdown starts now, never retroactively. */
+function autoDeletion(
+  status: SandboxStatus,
+  autoDeleteSeconds: number | null,
+  nowMs: number,
+): Partial<Sandbox> {
+  const isCounting = status === 'paused' && autoDeleteSeconds !== null;
+  return {
+    autoDeleteSeconds,
+    autoDeleteAtMs: isCounting ? nowMs + autoDeleteSeconds * 1_000 : null,
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * Making a binding: the secret must exist, be allowed in the sandbox's workspace and be visible to the
+ * key; its placeholder has the shape of the provider's keys. Stores nothing itself.
+ */
+import { ControlError } from '../kernel/errors.ts';
+import { fieldError } from '../kernel/field-error.ts';
+import { mintId } from '../kernel/ids.ts';
+import type { Actor } from '../organizations/actor.ts';
+import { isSecretInReach } from '../organizations/roles.ts';
+import { matchesHost, type HostPattern } from '../policy/host-pattern.ts';
+import type { ProviderCatalogue } from '../providers/catalogue.ts';
+import { mintPlaceholder } from '../providers/token-shape.ts';
+import { secretHostPattern } from '../secrets/secret-hosts.ts';
+import { parseSecretName } from '../secrets/secret-name.ts';
+import type { SecretStore } from '../secrets/secret-store.ts';
+import type { Secret } from '../secrets/secret.ts';
+import { readAddress } from '../wire/address.ts';
+import type { Binding, Inject } from './sandbox.ts';
+import { checkEnvKey } from './sandbox-rules.ts';
+
+export interface SecretBinderDeps {
+  readonly secrets: Pick<SecretStore, 'readSecret'>;
+  readonly catalogue: ProviderCatalogue;
+  /** `egress.never_intercept`: on such hosts nothing can be injected, so nothing is bound. */
+  readonly neverIntercept: readonly HostPattern[];
+}
+
+export interface BindingRequest {
+  readonly sandboxId: string;
+  readonly workspaceId: string;
+  readonly envKey: string;
+  readonly secretName: string;
+  readonly inject: Inject;
+  readonly nowMs: number;
+}
+
+export class SecretBinder {
+  readonly #deps: SecretBinderDeps;
+
+  constructor(deps: SecretBinderDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * ControlError `bad_request` (names, hosts), `secret_not_found`, `forbidden` (workspace). `path` is the
+   * field that names the secret, `keyPath` the one that names the variable.
+   */
+  async mintBinding(
+    actor: Actor,
+    request: BindingRequest,
+    path: string,
+    keyPath = path,
+  ): Promise<{ binding: Binding; secret: Secret }> {
+    checkEnvKey(request.envKey, keyPath);
+    const name = parseSecretName(request.secretName, path);
+    const row = await this.#deps.secrets.readSecret(actor.organizationId, name);
+    if (row === undefined || !isSecretInReach(actor, row.secret.id)) {
+      throw fieldError(path, `there is no secret named ${name}`, 'secret_not_found');
+    }
+    const { secret } = row;
+    if (!isAllowedIn(secret, request.workspaceId)) {
+      throw new ControlError('forbidden', {
+        message: `${path}: the secret ${name} may not be used in the workspace of this sandbox`,
+      });
+    }
+    this.#checkHosts(secret, path);
+    const binding: Binding = {
+      id: mintId(),
+      organizationId: actor.organizationId,
+      sandboxId: request.sandboxId,
+      secretId: secret.id,
+      envKey: request.envKey,
+      inject: request.inject,
+      placeholder: mintPlaceholder(this.#deps.catalogue.shapeOf(secret.provider)),
+      createdAtMs: request.nowMs,
+      detachedAtMs: null,
+    };
+    return { binding, secret };
+  }
+
+  #checkHosts(secret: Secret, path: string): void {
+    for (const host of secret.hosts) {
+      const pattern = this.#deps.neverIntercept.find((never) => concerns(never, host));
+      if (pattern === undefined) continue;
+      throw fieldError(
+        path,
+        `${host} is never intercepted (egress.never_intercept: ${pattern.text}), so nothing could be injected`,
+      );
+    }
+  }
+}
+
+function isAllowedIn(secret: Secret, workspaceId: string): boolean {
+  if (secret.allowedWorkspacesType === 'ALL') return true;
+  return secret.allowedWorkspacesType === 'SOME' && secret.allowedWorkspaces.includes(workspaceId);
+}
+
+/** Does the operator's pattern touch this host of a secret, which may be a wildcard itself? */
+function concerns(never: HostPattern, host: string): boolean {
+  const own = secretHostPattern(host);
+  if (own.kind === 'exact') {
+    return matchesHost(never, { kind: readAddress(host) ? 'ipv4' : 'name', text: host });
+  }
+  if (never.kind === 'exact') return matchesHost(own, { kind: 'name', text: never.text });
+  return own.suffix === never.suffix || own.suffix.endsWith(never.suffix);
+}
