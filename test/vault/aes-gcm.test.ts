@@ -10,17 +10,22 @@ test('the published vectors are there: valid ones and forged ones', () => {
   expect(valid).toHaveLength(39);
 });
 
-test.each(wycheproof.tests)('Wycheproof AES-256-GCM $tcId is $result', (vector) => {
+/** What our functions make of a vector: the plaintext it opens to, and the ciphertext of that. */
+function roundTrip(vector: (typeof wycheproof.tests)[number]) {
   const key = importKey(hex(vector.key));
-  const sealed = hex(vector.ct + vector.tag);
-  const opened = readGcm(key, hex(vector.iv), hex(vector.aad), sealed);
-  if (vector.result === 'valid') {
-    expect(opened?.toString('hex')).toBe(vector.msg);
-    const again = sealGcm(key, hex(vector.iv), hex(vector.aad), hex(vector.msg));
-    expect(again.toString('hex')).toBe(vector.ct + vector.tag);
-  } else {
-    expect(opened).toBeUndefined();
-  }
+  const [nonce, associated] = [hex(vector.iv), hex(vector.aad)];
+  const opened = readGcm(key, nonce, associated, hex(vector.ct + vector.tag));
+  if (opened === undefined) return 'refused';
+  return {
+    opened: opened.toString('hex'),
+    sealed: sealGcm(key, nonce, associated, opened).toString('hex'),
+  };
+}
+
+test.each(wycheproof.tests)('Wycheproof AES-256-GCM $tcId is $result', (vector) => {
+  const expected =
+    vector.result === 'valid' ? { opened: vector.msg, sealed: vector.ct + vector.tag } : 'refused';
+  expect(roundTrip(vector)).toEqual(expected);
 });
 
 test('a shortened tag does not pass for a tag', () => {

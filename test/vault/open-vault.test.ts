@@ -2,30 +2,31 @@ import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { StartError } from '../../src/kernel/errors.ts';
 import type { InstanceStore } from '../../src/store/instance-store.ts';
 import { openVault } from '../../src/vault/open-vault.ts';
 import type { Vault } from '../../src/vault/vault.ts';
-import { memoryInstanceStore } from './memory-instance-store.ts';
+import { openStore, temporaryDirectory } from '../store/temporary-store.ts';
 
 let dataDir: string;
 let instance: InstanceStore;
 
-beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), 'sallyport-vault-'));
-  instance = memoryInstanceStore();
+beforeEach(async () => {
+  dataDir = temporaryDirectory();
+  instance = await newInstance();
 });
-afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+async function newInstance(): Promise<InstanceStore> {
+  return (await openStore(temporaryDirectory())).instance;
+}
 
 function open(options: { masterKey?: string | null; keyFile?: string | null } = {}) {
   return openVault({
@@ -153,7 +154,7 @@ describe('I8 no key, no start', () => {
     if (check === undefined) throw new Error('no check item');
     const damaged = Buffer.from(check);
     damaged[damaged.byteLength - 1] = (damaged.at(-1) ?? 0) ^ 1;
-    instance = memoryInstanceStore();
+    instance = await newInstance();
     await instance.insertInstanceItem('vault.key_check', damaged);
     expect((await faultOf(open({ masterKey: key }))).message).toContain('damaged');
   });

@@ -156,7 +156,7 @@ test('I3 neither the envelope, nor the vault, nor an error shows the value', () 
     inspect(value, { depth: 9, showHidden: true }),
     JSON.stringify({ value, refusal }),
     inspect(refusal, { depth: 9 }),
-    `${String(value)}`,
+    String(value),
   ].join('\n');
   expect(shown).not.toContain(CANARY);
 });
