@@ -120,7 +120,10 @@ async function openTunnel(
   };
   socket.once('close', onClose);
   const { addresses, dialPort } = reached.origin;
-  const upstream = await plane.dialer.dialTcp({ addresses, port: dialPort }, { signal: abort.signal });
+  const upstream = await plane.dialer.dialTcp(
+    { addresses, port: dialPort },
+    { signal: abort.signal },
+  );
   socket.off('close', onClose);
   const address = readAddress(upstream.remoteAddress ?? '') ?? addresses[0] ?? null;
   let isClosedByPolicy = false;

@@ -4,7 +4,11 @@
  * written to a verified connection, and again when the origin answered (spec section 9).
  */
 import { Refusal } from '../src/kernel/errors.ts';
-import type { UpstreamExchange, UpstreamObserver, UpstreamResponseHead } from '../src/egress/upstream.ts';
+import type {
+  UpstreamExchange,
+  UpstreamObserver,
+  UpstreamResponseHead,
+} from '../src/egress/upstream.ts';
 import type { Winner } from '../src/policy/decision.ts';
 import type { ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';

@@ -69,7 +69,8 @@ export class Http1Client implements ClientStream {
 
   sendInformation(status: number, fields: readonly string[]): void {
     // RFC 9110 15.2: a 1xx must not go to an HTTP/1.0 client.
-    if (this.#response.headersSent || this.#response.destroyed || this.httpVersion === '1.0') return;
+    if (this.#response.headersSent || this.#response.destroyed || this.httpVersion === '1.0')
+      return;
     if (status === 100) this.#response.writeContinue();
     else this.#response.writeInformation(status, fields as string[]);
   }

@@ -64,8 +64,12 @@ export class Http1Connection {
 }
 
 /** What the parser or its timers said, as a refusal; `undefined`: the connection just broke. */
-export function readParserFault(error: NodeJS.ErrnoException, bytesRead: number): Refusal | undefined {
-  switch (error.code) {
+export function readParserFault(
+  error: NodeJS.ErrnoException,
+  bytesRead: number,
+): Refusal | undefined {
+  const code = error.code ?? '';
+  switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return new Refusal('header_too_large');
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
@@ -76,7 +80,7 @@ export function readParserFault(error: NodeJS.ErrnoException, bytesRead: number)
     case 'HPE_INVALID_EOF_STATE':
       return undefined;
     default:
-      return error.code?.startsWith('HPE_') === true ? new Refusal('bad_request') : undefined;
+      return code.startsWith('HPE_') ? new Refusal('bad_request') : undefined;
   }
 }
 

@@ -95,7 +95,8 @@ export class InnerServer {
   #onNestedConnect(request: IncomingMessage, socket: Socket): void {
     const served = this.#served.get(socket);
     if (served === undefined) socket.destroy();
-    else this.#refuseUnparsed(served, socket, request.method ?? '', new Refusal('method_not_allowed'));
+    else
+      this.#refuseUnparsed(served, socket, request.method ?? '', new Refusal('method_not_allowed'));
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -13,7 +13,7 @@ import { ClientRefusal } from './authenticate.ts';
 import { serveConnect } from './connect.ts';
 import type { ConnectContext } from './connect.ts';
 import { openRecord, serveExchange } from './exchange.ts';
-import { Http1Client } from './http1-client.ts';
+import type { Http1Client } from './http1-client.ts';
 import { Http1Connection, readParserFault, refuseUnparsed } from './http1-connection.ts';
 import { serveOwnPath } from './own-paths.ts';
 import { parsePlainDestination, plainContext } from './plain-request.ts';
@@ -30,10 +30,7 @@ export class Listener {
   readonly #ownAuthorities: ReadonlySet<string>;
 
   /** `ownAuthorities`: spellings of this listener in an absolute-form target, as `127.0.0.1:3128`. */
-  constructor(
-    context: Omit<ConnectContext, 'serveAgain'>,
-    ownAuthorities: ReadonlySet<string>,
-  ) {
+  constructor(context: Omit<ConnectContext, 'serveAgain'>, ownAuthorities: ReadonlySet<string>) {
     this.#ownAuthorities = ownAuthorities;
     this.server = createServer(serverOptions(context.plane.limits));
     this.server.maxHeadersCount = 0;

@@ -2,8 +2,7 @@
  * Ends an exchange with a refusal: on the wire while that is possible, by destroying the connection once
  * a response head went out, and in the record either way.
  */
-import { Refusal } from '../src/kernel/errors.ts';
-import type { RefusalCode } from '../src/kernel/errors.ts';
+import type { Refusal, RefusalCode } from '../src/kernel/errors.ts';
 import type { Logger } from '../src/kernel/logger.ts';
 import type { ClientStream } from './client-stream.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
@@ -38,7 +37,10 @@ export function refuse(
   if (record.isClosed) return;
   const refusal = asRefusal(error);
   if (refusal.code === 'internal_error') {
-    logger.error({ err: refusal.cause, requestId: record.start.requestId }, 'exchange failed inside');
+    logger.error(
+      { err: refusal.cause, requestId: record.start.requestId },
+      'exchange failed inside',
+    );
   }
   describe(record, refusal);
   if (client.headSent) {

@@ -35,8 +35,10 @@ export function refusalResponse(
 ): RefusalResponse {
   const row = REFUSALS[refusal.code];
   const fields = [
-    'Proxy-Status', `sallyport; error=${refusal.proxyError}; details="${refusal.code}"`,
-    'Cache-Control', 'no-store',
+    'Proxy-Status',
+    `sallyport; error=${refusal.proxyError}; details="${refusal.code}"`,
+    'Cache-Control',
+    'no-store',
   ];
   pushRetryAdvice(fields, refusal, row.retryable);
   if (refusal.code === 'proxy_auth_required') {
@@ -48,8 +50,10 @@ export function refusalResponse(
     wantsText ? textBody(refusal, requestId) : jsonBody(refusal, row.retryable, requestId),
   );
   fields.push(
-    'Content-Type', wantsText ? 'text/plain; charset=utf-8' : 'application/json',
-    'Content-Length', String(body.length),
+    'Content-Type',
+    wantsText ? 'text/plain; charset=utf-8' : 'application/json',
+    'Content-Length',
+    String(body.length),
   );
   return { status: row.status, reason: refusal.code, fields, body };
 }
@@ -84,16 +88,22 @@ function textBody(refusal: Refusal, requestId: string): string {
 function grpcResponse(refusal: Refusal, grpcStatus: number, fields: string[]): RefusalResponse {
   const message = percentEncodeGrpc(`${refusal.code}: ${refusal.message} ${refusal.hint}`);
   fields.push(
-    'Content-Type', 'application/grpc',
-    'grpc-status', String(grpcStatus),
-    'grpc-message', message,
-    'Content-Length', '0',
+    'Content-Type',
+    'application/grpc',
+    'grpc-status',
+    String(grpcStatus),
+    'grpc-message',
+    message,
+    'Content-Length',
+    '0',
   );
   return { status: 200, reason: 'OK', fields, body: Buffer.alloc(0) };
 }
 
 function isGrpc(request: RefusedRequest): boolean {
-  return readField(request.fields, 'content-type')?.toLowerCase().startsWith('application/grpc') === true;
+  return (
+    readField(request.fields, 'content-type')?.toLowerCase().startsWith('application/grpc') === true
+  );
 }
 
 /** git shows a text body to its user and hides a JSON one. */
@@ -113,7 +123,9 @@ function acceptsJson(accept: string): boolean {
       const [range = '', ...parameters] = item.split(';').map((part) => part.trim());
       if (parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return false;
       return (
-        range === '*/*' || range === 'application/*' || range === 'application/json' ||
+        range === '*/*' ||
+        range === 'application/*' ||
+        range === 'application/json' ||
         range.endsWith('+json')
       );
     });

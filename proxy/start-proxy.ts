@@ -71,7 +71,10 @@ export async function startProxy(plane: DataPlane, listen: ListenAddress): Promi
   };
 }
 
-function listenOn(listener: Listener, listen: ListenAddress): Promise<{ host: string; port: number }> {
+function listenOn(
+  listener: Listener,
+  listen: ListenAddress,
+): Promise<{ host: string; port: number }> {
   return new Promise((resolve, reject) => {
     listener.server.once('error', (error: NodeJS.ErrnoException) => {
       reject(

@@ -38,15 +38,24 @@ test('every relative import leads to a file that was seen', () => {
 
 describe('import direction', () => {
   const DOMAIN = [
-    'src/kernel', 'src/wire', 'src/secrets', 'src/sandboxes', 'src/organizations', 'src/providers',
-    'src/policy', 'src/inject',
+    'src/kernel',
+    'src/wire',
+    'src/secrets',
+    'src/sandboxes',
+    'src/organizations',
+    'src/providers',
+    'src/policy',
+    'src/inject',
   ];
   const RULES: readonly (readonly [from: readonly string[], mustNotImport: readonly string[]])[] = [
     [['src'], ['proxy', 'admin-api', 'cli', 'test', 'bench', 'demo']],
     [['proxy'], ['admin-api', 'cli', 'test', 'bench', 'demo']],
     [['admin-api'], ['proxy', 'cli', 'test', 'bench', 'demo']],
     [['cli'], ['test', 'bench', 'demo']],
-    [['src/kernel'], ['src/wire', 'src/secrets', 'src/policy', 'src/store', 'src/vault', 'src/egress']],
+    [
+      ['src/kernel'],
+      ['src/wire', 'src/secrets', 'src/policy', 'src/store', 'src/vault', 'src/egress'],
+    ],
     [['src/wire'], ['src/policy', 'src/secrets', 'src/store', 'src/vault', 'src/egress']],
     [DOMAIN, ['src/store', 'src/vault', 'src/egress', 'src/observe', 'src/settings']],
     [['proxy'], ['src/store', 'src/vault']],
@@ -75,16 +84,15 @@ describe('owned powers', () => {
     ['prom-client', /^prom-client$/, ['src/observe']],
     ['commander', /^commander$/, ['cli']],
     [
-      'zod', /^(zod|@hono\/zod-openapi)$/,
+      'zod',
+      /^(zod|@hono\/zod-openapi)$/,
       ['src/settings', 'src/policy', 'src/providers', 'admin-api'],
     ],
-    [
-      'sockets', /^node:(net|tls|http|https|http2)$/,
-      ['proxy', 'src/egress', 'admin-api/start.ts'],
-    ],
+    ['sockets', /^node:(net|tls|http|https|http2)$/, ['proxy', 'src/egress', 'admin-api/start.ts']],
     ['names', /^node:dns/, ['src/egress/resolver.ts']],
     [
-      'ciphers', /^node:crypto$/,
+      'ciphers',
+      /^node:crypto$/,
       ['src/vault', 'src/ca', 'src/kernel/ids.ts', 'src/audit', 'src/sandboxes/placeholder.ts'],
     ],
     ['http-proxy (the convicted)', /^http-proxy$/, []],
