@@ -1,4 +1,5 @@
 /** One message to the store's thread: a contract method in its transaction, or a command. */
+import { unreachable } from '../kernel/assert.ts';
 import type { Database, Transaction } from './database.ts';
 import { writeBackup } from './backup.ts';
 import { readMode } from './contract-methods.ts';
@@ -39,6 +40,8 @@ export async function answerRequest(database: Database, request: StoreRequest): 
       });
     case 'close':
       return database.close();
+    default:
+      return unreachable(request);
   }
 }
 

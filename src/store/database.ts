@@ -14,7 +14,10 @@ export type TransactionMode = 'read' | 'durable' | 'relaxed';
 export interface Transaction {
   readonly query: Kysely<Tables>;
   /** Runs one statement once per row of parameters, in order, without building it again. */
-  runMany(statement: CompiledQuery, rows: readonly (readonly unknown[])[]): Promise<void>;
+  readonly runMany: (
+    statement: CompiledQuery,
+    rows: readonly (readonly unknown[])[],
+  ) => Promise<void>;
 }
 
 export interface Database {

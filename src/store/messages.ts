@@ -65,18 +65,14 @@ export function carryError(error: unknown): CarriedError {
 }
 
 export function restoreError(carried: CarriedError): Error {
-  switch (carried.kind) {
-    case 'control':
-      return new ControlError(carried.code, {
-        message: carried.message,
-        details: carried.details,
-        cause: carried.cause,
-      });
-    case 'start':
-      return new StartError(carried.message, carried.hint, { cause: carried.cause });
-    case 'other':
-      return new StoreFailure(`the store failed: ${carried.message}`, { cause: carried.stack });
+  if (carried.kind === 'control') {
+    const { message, details, cause } = carried;
+    return new ControlError(carried.code, { message, details, cause });
   }
+  if (carried.kind === 'start') {
+    return new StartError(carried.message, carried.hint, { cause: carried.cause });
+  }
+  return new StoreFailure(`the store failed: ${carried.message}`, { cause: carried.stack });
 }
 
 /** The cause's own words; its object stays in the worker. */

@@ -49,5 +49,5 @@ async function readVersion(database: Kysely<Tables>): Promise<number> {
     .selectFrom('schema_version')
     .select((expression) => expression.fn.max('version').as('version'))
     .executeTakeFirst();
-  return Number(row?.version ?? 0);
+  return row?.version ?? 0;
 }

@@ -64,6 +64,7 @@ export class RemoteStore {
             }, timeoutMs);
       this.#pending.set(id, { resolve, reject, timer });
     });
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage({ ...request, id });
     return answer.finally(() => this.#onDuration(operation, startedAtMs));
   }
@@ -79,7 +80,7 @@ export class RemoteStore {
   /** The worker is gone: rejects every pending call and every later one. */
   fail(reason: string): void {
     this.#gone ??= new StoreFailure(reason);
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(this.#gone);
+    for (const id of Array.from(this.#pending.keys())) this.#settle(id)?.reject(this.#gone);
   }
 
   /** Resolves when no call is pending. */

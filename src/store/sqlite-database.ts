@@ -32,7 +32,7 @@ export const sqliteSchema: SchemaDialect = {
 export class SqliteDatabase implements Database {
   readonly kysely: Kysely<Tables>;
   readonly #file: SqliteFile.Database;
-  readonly #statements = new BoundedMap<string, SqliteFile.Statement<unknown[]>>(STATEMENTS_MAX);
+  readonly #statements = new BoundedMap<string, SqliteFile.Statement>(STATEMENTS_MAX);
   #last: Promise<unknown> = Promise.resolve();
 
   readonly #onClosed: () => void;
@@ -89,13 +89,13 @@ export class SqliteDatabase implements Database {
     rows: readonly (readonly unknown[])[],
   ): Promise<void> => {
     const prepared = this.#prepare(statement.sql);
-    for (const row of rows) prepared.run(row as unknown[]);
+    for (const row of rows) prepared.run(row);
   };
 
-  #prepare(text: string): SqliteFile.Statement<unknown[]> {
+  #prepare(text: string): SqliteFile.Statement {
     const known = this.#statements.get(text);
     if (known !== undefined) return known;
-    const statement = this.#file.prepare<unknown[]>(text);
+    const statement = this.#file.prepare(text);
     this.#statements.set(text, statement);
     return statement;
   }

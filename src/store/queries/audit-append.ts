@@ -57,7 +57,7 @@ async function takeIds({ query }: Transaction, count: number): Promise<number> {
     )
     .returning('last_id')
     .executeTakeFirstOrThrow();
-  return Number(row.last_id) - count + 1;
+  return row.last_id - count + 1;
 }
 
 async function insertEvents(

@@ -31,7 +31,7 @@ async function pruneClass(
   room: number,
 ): Promise<number> {
   const rowsMax = rows.important === 1 ? retention.importantRowsMax : retention.plainRowsMax;
-  const surplus = Math.max(0, Number(rows.row_count) - rowsMax);
+  const surplus = Math.max(0, rows.row_count - rowsMax);
   let oldest = query
     .selectFrom('audit_events')
     .select(['id', 'secrets'])

@@ -54,7 +54,7 @@ export async function insertBindings(
     .where('sandbox_id', '=', first.sandboxId)
     .where('detached_at_ms', 'is', null)
     .executeTakeFirstOrThrow();
-  if (Number(attached.count) + bindings.length > FIXED.bindingsPerSandboxMax) {
+  if (attached.count + bindings.length > FIXED.bindingsPerSandboxMax) {
     throw new ControlError('bad_request', {
       message: `A sandbox can bind at most ${FIXED.bindingsPerSandboxMax} secrets.`,
     });

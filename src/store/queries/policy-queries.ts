@@ -85,7 +85,7 @@ export function policyQueries({ query }: Transaction): PolicyStore {
         .execute();
       return rows.map((row) => ({
         sandboxId: row.id,
-        sourceCidrs: fromJson<readonly string[]>(row.source_cidrs),
+        sourceCidrs: fromJson(row.source_cidrs) as readonly string[],
       }));
     },
   };
