@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   ca: () => import('./commands/ca.ts'),
   backup: () => import('./commands/backup.ts'),
   config: () => import('./commands/config.ts'),
+  health: () => import('./commands/health.ts'),
 };
 
 /** Runs one command line (without node and script). Failures are printed; the exit code is set. */

@@ -10,7 +10,7 @@ import type { AdminClient } from './admin-client.ts';
 import type { CreatedSandbox, SecretView } from './admin-shapes.ts';
 import type { SignalPass } from './command-execution.ts';
 import { CommandFault } from './command-fault.ts';
-import { addJavaTrust } from './java-trust.ts';
+import type { Endpoint } from './endpoint.ts';
 import { writeSandboxFiles, type SandboxFiles } from './sandbox-files.ts';
 import { readProxyEndpoint, sandboxVariables } from './sandbox-variables.ts';
 import { envKeyOf } from './secret-reference.ts';
@@ -22,6 +22,8 @@ export interface RunRequest {
   readonly secrets: Readonly<Record<string, string>>;
   readonly network: { readonly allow_out: readonly string[]; readonly deny_out: readonly string[] };
   readonly ttlSeconds: number | undefined;
+  /** `undefined`: where the admin API says. */
+  readonly proxy: Endpoint | undefined;
 }
 
 export interface SandboxRun {
@@ -70,7 +72,7 @@ export async function startRun(
     auto_delete_seconds: 86_400,
     ...(asked.ttlSeconds === undefined ? {} : { ttl_seconds: asked.ttlSeconds }),
   });
-  const run = new Run(terminal, admin, created);
+  const run = new Run(terminal, admin, created, asked.proxy);
   try {
     await run.prepare();
   } catch (error) {
@@ -84,12 +86,19 @@ class Run implements SandboxRun {
   readonly #terminal: Terminal;
   readonly #admin: AdminClient;
   readonly #created: CreatedSandbox;
+  readonly #proxy: Endpoint | undefined;
   #files: SandboxFiles | undefined;
   #relay: Relay | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #variables: Record<string, string> = {};
 
-  constructor(terminal: Terminal, admin: AdminClient, created: CreatedSandbox) {
+  constructor(
+    terminal: Terminal,
+    admin: AdminClient,
+    created: CreatedSandbox,
+    proxy: Endpoint | undefined,
+  ) {
+    this.#proxy = proxy;
     this.#terminal = terminal;
     this.#admin = admin;
     this.#created = created;
@@ -102,15 +111,11 @@ class Run implements SandboxRun {
     }, HEARTBEAT_MS);
     this.#files = await writeSandboxFiles(this.#admin);
     this.#relay = await startRelay({
-      upstream: readProxyEndpoint(this.#created.env),
+      upstream: this.#proxy ?? readProxyEndpoint(this.#created),
       token: new Hidden(this.#created.proxy_token),
       listen: { host: '127.0.0.1', port: 0 },
     });
-    this.#variables = addJavaTrust(
-      sandboxVariables(this.#created, this.#files, this.#relay.url),
-      this.#files,
-      this.#relay.endpoint,
-    );
+    this.#variables = sandboxVariables(this.#created, this.#files, { relayUrl: this.#relay.url });
   }
 
   execute(command: readonly string[], signals: SignalPass): Promise<number> {

@@ -1,35 +1,42 @@
 /**
- * The complete environment of a sandbox on this machine: proxy, trust files, placeholders. The proxy address
- * and the placeholders are taken from what the admin API answered, the file paths from where they lie here.
+ * The complete environment of a sandbox on this machine: proxy, trust files, placeholders. The placeholders
+ * are taken from what the admin API answered, the file paths from where they lie here.
  */
 import { buildSandboxEnv } from '../src/sandboxes/sandbox-env.ts';
 import type { CreatedSandbox } from './admin-shapes.ts';
 import { CommandFault } from './command-fault.ts';
+import { formatEndpointUrl, type Endpoint } from './endpoint.ts';
+import type { SandboxFiles } from './sandbox-files.ts';
 
-interface TrustFiles {
-  readonly caFile: string;
-  readonly bundleFile: string;
-}
-
-/** Host and port of the proxy, as the admin API named them. */
-export function readProxyEndpoint(env: Readonly<Record<string, string>>): {
-  readonly host: string;
-  readonly port: number;
-} {
-  const text = env['HTTPS_PROXY'] ?? '';
-  if (!URL.canParse(text)) throw new CommandFault('the admin API named no proxy address');
+/** Host and port of the proxy, as the admin API named them. CommandFault when it did not. */
+export function readProxyEndpoint(created: CreatedSandbox): Endpoint {
+  const text = created.env['HTTPS_PROXY'] ?? '';
+  if (!URL.canParse(text)) {
+    throw new CommandFault('the admin API named no proxy address', { doing: 'preparing sandbox' });
+  }
   const url = new URL(text);
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || '80') };
 }
 
-/** Variables for `created`, its proxy reached by `proxyUrl` (with or without a token in it). */
+/** What stands in the proxy variables: a relay, which needs no token, or the proxy, which does. */
+export type ProxyAccess = { readonly relayUrl: string } | { readonly proxy: Endpoint };
+
 export function sandboxVariables(
   created: CreatedSandbox,
-  files: TrustFiles,
-  proxyUrl: string,
+  files: SandboxFiles,
+  access: ProxyAccess,
 ): Record<string, string> {
   const bound = new Set(created.secrets.map((secret) => secret.env_key));
-  const base = buildSandboxEnv({ proxyUrl, bindings: [], envVars: {}, ...files });
+  const behindRelay = 'relayUrl' in access;
+  const base = buildSandboxEnv({
+    proxyUrl: behindRelay ? access.relayUrl : formatEndpointUrl(access.proxy),
+    token: behindRelay ? null : created.proxy_token,
+    bindings: [],
+    envVars: {},
+    caFile: files.caFile,
+    bundleFile: files.bundleFile,
+    javaTrustStoreFile: behindRelay ? files.javaTrustStoreFile : null,
+  });
   const own = Object.entries(created.env).filter(([key]) => bound.has(key) || !(key in base));
   return { ...base, ...Object.fromEntries(own) };
 }

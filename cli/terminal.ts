@@ -13,8 +13,13 @@ export interface Terminal {
   setExitCode(code: number): void;
 }
 
-/** The terminal of this process. */
+/** The terminal of this process. A reader that went away (`| head`) is not a failure. */
 export function processTerminal(): Terminal {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   return {
     stdin: process.stdin,
     stdout: process.stdout,

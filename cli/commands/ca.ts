@@ -23,8 +23,7 @@ export function register(program: Command, terminal: Terminal): void {
 async function exportCa(terminal: Terminal, options: ExportOptions): Promise<void> {
   await withAdmin(terminal, options, async (admin) => {
     const caPem = await admin.getText('fetching the CA certificate', '/ca.pem');
-    const { readBundle } = await import('../sandbox-files.ts');
-    const pem = options.bundle === true ? await readBundle(caPem) : caPem;
+    const pem = options.bundle === true ? await withSystemRoots(caPem) : caPem;
     if (options.out === undefined) {
       terminal.stdout.write(pem);
       return;
@@ -39,4 +38,10 @@ async function exportCa(terminal: Terminal, options: ExportOptions): Promise<voi
     }
     printLine(terminal, `wrote ${options.out}`);
   });
+}
+
+async function withSystemRoots(caPem: string): Promise<string> {
+  const { makeBundle } = await import('../../src/ca/bundle.ts');
+  const { systemBundlePem } = await import('../../src/egress/trust.ts');
+  return makeBundle(systemBundlePem(), caPem);
 }

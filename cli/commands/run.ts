@@ -8,6 +8,7 @@ import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admi
 import type { AdminClient } from '../admin-client.ts';
 import type { SignalPass } from '../command-execution.ts';
 import { usageFault } from '../command-fault.ts';
+import { parseEndpoint, type Endpoint } from '../endpoint.ts';
 import { collect, parseWholeNumber } from '../option-parsers.ts';
 import { collectSecrets } from '../secret-reference.ts';
 import type { Terminal } from '../terminal.ts';
@@ -19,6 +20,7 @@ interface RunOptions extends ConnectionOptions {
   readonly denyOut?: readonly string[];
   readonly name?: string;
   readonly ttl?: number;
+  readonly proxy?: Endpoint;
 }
 
 export function register(program: Command, terminal: Terminal): void {
@@ -33,6 +35,7 @@ export function register(program: Command, terminal: Terminal): void {
     .option('--deny-out <entry>', 'not these', collect)
     .option('--name <text>', 'name of the sandbox')
     .option('--ttl <seconds>', 'end of its rights, even if the command runs on', parseWholeNumber)
+    .option('--proxy <host:port>', 'the proxy (default: what the admin API says)', parseEndpoint)
     .passThroughOptions();
   addConnectionOptions(run).action((command: string, args: string[], options: RunOptions) =>
     runCommand(terminal, [command, ...args], options),
@@ -72,6 +75,7 @@ async function runIn(
     secrets: { ...all, ...options.secret },
     network: { allow_out: options.allowOut ?? [], deny_out: options.denyOut ?? [] },
     ttlSeconds: options.ttl,
+    proxy: options.proxy,
   });
   try {
     terminal.setExitCode(await run.execute(command, signals));

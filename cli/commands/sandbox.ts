@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admin-connection.ts';
 import type { CreatedSandbox, SandboxView } from '../admin-shapes.ts';
+import { parseEndpoint, type Endpoint } from '../endpoint.ts';
 import { collect, collectPairs, parseWholeNumber } from '../option-parsers.ts';
 import { printFields, printJson, printLine, printTable } from '../output.ts';
 import { readSandboxId } from '../sandbox-reference.ts';
@@ -21,6 +22,7 @@ interface CreateOptions extends ConnectionOptions {
   readonly ttl?: number;
   readonly export?: boolean;
   readonly dir?: string;
+  readonly proxy?: Endpoint;
 }
 
 interface TokenOptions extends ConnectionOptions {
@@ -67,6 +69,11 @@ function registerCreate(sandbox: Command, terminal: Terminal): void {
     .option('--ttl <seconds>', 'end it after this time', parseWholeNumber)
     .option('--export', 'print shell lines to evaluate; the CA files are written to --dir')
     .option('--dir <directory>', 'where the CA files go (default: a new temporary directory)')
+    .option(
+      '--proxy <host:port>',
+      'with --export: the proxy, if not what the API says',
+      parseEndpoint,
+    )
     .action((name: string, options: CreateOptions) => createSandbox(terminal, name, options));
 }
 
@@ -88,7 +95,9 @@ async function createSandbox(
     for (const warning of created.warnings ?? []) terminal.stderr.write(`warning: ${warning}\n`);
     if (options.export === true) {
       const { formatExports } = await import('../sandbox-exports.ts');
-      terminal.stdout.write(await formatExports(admin, created, options.dir));
+      terminal.stdout.write(
+        await formatExports(admin, created, { directory: options.dir, proxy: options.proxy }),
+      );
     } else if (options.json === true) printJson(terminal, created);
     else printCreated(terminal, created);
   });

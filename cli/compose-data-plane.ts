@@ -1,0 +1,136 @@
+/**
+ * Composes the data plane: from settings, policy, vault and trail to a listening proxy. Half of the
+ * composition root; the other half is `compose.ts`.
+ */
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { startProxy } from '../proxy/start-proxy.ts';
+import type { RunningProxy } from '../proxy/start-proxy.ts';
+import { createLeafContexts } from '../proxy/leaf-contexts.ts';
+import { OpenConnections } from '../proxy/open-connections.ts';
+import type { Trail } from '../src/audit/event.ts';
+import type { CertificateAuthority } from '../src/ca/authority.ts';
+import { createAddressGuard } from '../src/egress/address-guard.ts';
+import { createUpstream } from '../src/egress/create-upstream.ts';
+import { createDialer } from '../src/egress/dial.ts';
+import { startResolver } from '../src/egress/resolver.ts';
+import { createTrust } from '../src/egress/trust.ts';
+import { createUpgradeDialer } from '../src/egress/upgrade-exchange.ts';
+import type { Clock } from '../src/kernel/clock.ts';
+import { StartError } from '../src/kernel/errors.ts';
+import type { Logger } from '../src/kernel/logger.ts';
+import type { Metrics } from '../src/observe/metrics.ts';
+import type { NetworkEnvironment } from '../src/policy/decide-network.ts';
+import type { HostPattern } from '../src/policy/host-pattern.ts';
+import type { PolicyFeed } from '../src/policy/policy-feed.ts';
+import type { ValueOpener } from '../src/policy/value-opener.ts';
+import type { Settings } from '../src/settings/settings.ts';
+import type { UsageBook } from '../src/usage/usage-store.ts';
+
+interface DataPlaneParts {
+  readonly settings: Settings;
+  readonly feed: PolicyFeed;
+  readonly opener: ValueOpener;
+  readonly trail: Trail;
+  readonly usage: UsageBook;
+  readonly authority: CertificateAuthority;
+  readonly neverIntercept: readonly HostPattern[];
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export interface ComposedDataPlane {
+  readonly proxy: RunningProxy;
+  /** The network half of every decision, for `explain`. */
+  readonly network: NetworkEnvironment;
+  readonly resolver: ReturnType<typeof startResolver>;
+  /** A further listener of this instance, never to be dialled (the admin API). */
+  addListener(address: ListenerAddress): void;
+  upstreamConnections(): number;
+  /** Drains the proxy, then ends what led outside. */
+  close(): Promise<void>;
+}
+
+interface ListenerAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+const HOSTS_FILE = '/etc/hosts';
+
+/** Rejects with StartError: address in use, unreadable CA file, wrong entries. */
+export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedDataPlane> {
+  const { settings, clock, metrics } = parts;
+  const { egress, limits } = settings;
+  const listeners: ListenerAddress[] = [];
+  const guard = createAddressGuard({
+    allowPrivate: egress.allowPrivate,
+    listeners: () => listeners,
+    localAddresses: readLocalAddresses,
+  });
+  const resolver = startResolver({
+    hosts: egress.hosts,
+    hostsFile: HOSTS_FILE,
+    servers: egress.dns.servers,
+    mode: egress.dns.mode,
+    limits,
+    clock,
+  });
+  const trust = createTrust({ extraCaPems: egress.extraCa.map(readCaFile) });
+  const dialer = createDialer({ trust, limits });
+  const upstream = createUpstream({ dialer, limits, poolScope: egress.poolScope, clock });
+  const network = { guard, defaultVerdict: egress.default, ports: egress.ports };
+  const plane = {
+    ...parts,
+    network,
+    identifyBySource: settings.proxy.identifyBySource,
+    resolver,
+    dialer,
+    upstream,
+    upgrades: createUpgradeDialer({ dialer, limits }),
+    leaves: createLeafContexts({
+      authority: parts.authority,
+      clock,
+      limits,
+      onMint: () => {
+        metrics.leafMinted();
+      },
+    }),
+    open: new OpenConnections(limits.connectionsPerSandboxMax),
+    caPem: () => parts.authority.caPem,
+    limits,
+  };
+  const proxy = await startProxy(plane, settings.proxy.listen);
+  listeners.push({ address: proxy.address.host, port: proxy.address.port });
+  return {
+    proxy,
+    network,
+    resolver,
+    addListener: (address) => listeners.push(address),
+    upstreamConnections: () => upstream.connections,
+    close: async () => {
+      await proxy.close();
+      await upstream.close();
+      resolver.close();
+    },
+  };
+}
+
+function readCaFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new StartError(
+      `The CA file ${file} of egress.extra_ca cannot be read.`,
+      'Give the path of a readable PEM file.',
+      { cause: error },
+    );
+  }
+}
+
+function readLocalAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((entries) =>
+    (entries ?? []).map((entry) => entry.address),
+  );
+}
