@@ -6,6 +6,7 @@
  */
 import { inspect } from 'node:util';
 import { destination as fileDestination, pino, stdTimeFunctions } from 'pino';
+import type { Logger as PinoLogger } from 'pino';
 import { Hidden } from '../kernel/hidden.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { prettyDestination } from './pretty-line.ts';
@@ -25,37 +26,77 @@ export interface LoggerOptions {
 const STANDARD_ERROR = 2;
 const DEPTH_MAX = 6;
 const CAUSES_MAX = 4;
+/** Compared in lower case without `-` and `_`. */
 const CREDENTIAL_NAME =
-  /^(?:values?|tokens?|secret|password|passphrase|cookie|set-cookie|(?:proxy-)?authorization|(?:x-)?api[-_]?key|private[-_]?key|.*[-_]token|.*Token|master[-_]?key|body)$/;
+  /^(?:values?|.*token|secret|password|passphrase|(?:set)?cookie|(?:proxy)?authorization|x?apikey|privatekey|masterkey|body)$/;
 const OWN_TOKEN = /\bsp_(live|box|acc)_[A-Za-z0-9_-]{12,}/g;
 
 export function createLogger(options: LoggerOptions): Logger {
   const raw = options.destination ?? fileDestination({ fd: STANDARD_ERROR, sync: true });
-  return pino(
-    {
-      level: options.level,
-      base: null,
-      timestamp: stdTimeFunctions.isoTime,
-      messageKey: 'message',
-      formatters: {
-        level: (label) => ({ level: label }),
-        log: (fields) => safeFields(fields, 0),
-        bindings: (fields) => safeFields(fields, 0),
+  return new SafeLogger(
+    pino(
+      {
+        level: options.level,
+        base: null,
+        timestamp: stdTimeFunctions.isoTime,
+        messageKey: 'message',
+        formatters: { level: (label) => ({ level: label }) },
+        // pino's own would take our reduced error apart again.
+        serializers: { err: (error: unknown) => error },
+        hooks: { streamWrite: (line) => line.replace(OWN_TOKEN, 'sp_$1_[hidden]') },
       },
-      // pino's own would take our reduced error apart again.
-      serializers: { err: (error: unknown) => error },
-      hooks: { streamWrite: (line) => line.replace(OWN_TOKEN, 'sp_$1_[hidden]') },
-    },
-    options.format === 'pretty' ? prettyDestination(raw) : raw,
+      options.format === 'pretty' ? prettyDestination(raw) : raw,
+    ),
   );
+}
+
+/** Makes fields safe before pino sees them: its own hook for that does not see a child's fields. */
+class SafeLogger implements Logger {
+  readonly #pino: PinoLogger;
+
+  constructor(inner: PinoLogger) {
+    this.#pino = inner;
+  }
+
+  debug(fields: Record<string, unknown>, message: string): void {
+    this.#write('debug', fields, message);
+  }
+
+  info(fields: Record<string, unknown>, message: string): void {
+    this.#write('info', fields, message);
+  }
+
+  warn(fields: Record<string, unknown>, message: string): void {
+    this.#write('warn', fields, message);
+  }
+
+  error(fields: Record<string, unknown>, message: string): void {
+    this.#write('error', fields, message);
+  }
+
+  child(fields: Record<string, unknown>): Logger {
+    return new SafeLogger(this.#pino.child(safeFields(fields, 0)));
+  }
+
+  #write(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    fields: Record<string, unknown>,
+    message: string,
+  ): void {
+    if (this.#pino.isLevelEnabled(level)) this.#pino[level](safeFields(fields, 0), message);
+  }
 }
 
 function safeFields(fields: Readonly<Record<string, unknown>>, depth: number) {
   const safe: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
-    safe[name] = CREDENTIAL_NAME.test(name) ? '[hidden]' : safeField(field, depth + 1);
+    safe[name] = isCredentialName(name) ? '[hidden]' : safeField(field, depth + 1);
   }
   return safe;
+}
+
+function isCredentialName(name: string): boolean {
+  return CREDENTIAL_NAME.test(name.toLowerCase().replaceAll(/[-_]/g, ''));
 }
 
 function safeField(field: unknown, depth: number): unknown {

@@ -59,7 +59,7 @@ export const SETTINGS = {
     'boolean',
     flag,
     false,
-    'A request without a token from exactly one sandbox’s `source_cidrs` is that sandbox’s.',
+    'Who sends no token is known by address: the one sandbox whose `source_cidrs` contain it.',
   ),
   'admin.listen': row('text', listen, '127.0.0.1:3129', 'Where the admin API listens.'),
   'admin.tls.cert_file': row('text', text.nullable(), null, 'PEM chain: the admin API over TLS.'),
