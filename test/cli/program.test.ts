@@ -1,0 +1,108 @@
+/** The command line without a server: help, wrong input, exit codes, what cannot be reached. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { EXIT_CODES } from '../../cli/exit-codes.ts';
+import { ROOT, runSallyport } from './command-line.ts';
+
+const NOWHERE = { SALLYPORT_URL: 'http://127.0.0.1:9' };
+
+describe('the command line', () => {
+  test('prints the version of the package', async () => {
+    const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    const { code, stdout } = await runSallyport(['--version']);
+    expect([code, stdout]).toEqual([0, `${manifest.version}\n`]);
+  });
+
+  test('help names every command the guide documents', async () => {
+    const { code, stdout } = await runSallyport(['--help']);
+    expect(code).toBe(0);
+    const guide = readFileSync(join(ROOT, 'docs/guides/cli.md'), 'utf8');
+    for (const line of stdout.split('Commands:\n')[1]?.split('\n') ?? []) {
+      const name = /^ {2}([a-z]+)/.exec(line)?.[1];
+      if (name !== undefined && name !== 'help') expect(guide).toMatch(new RegExp(`\`${name}\\b`));
+    }
+    expect(stdout).toMatch(/^ {2}run /m);
+  });
+
+  test('the guide lists every exit code', () => {
+    const guide = readFileSync(join(ROOT, 'docs/guides/cli.md'), 'utf8');
+    const table = guide.slice(guide.indexOf('## Exit codes'));
+    for (const code of Object.values(EXIT_CODES)) {
+      expect(table).toMatch(new RegExp(`^\\| (\\d+, )?${code}(, \\d+)? \\|`, 'm'));
+    }
+  });
+
+  test.each([
+    [['bogus'], "unknown command 'bogus'"],
+    [['secret', 'create', 'x', '--bogus'], "unknown option '--bogus'"],
+    [['secret', 'create'], "missing required argument 'name'"],
+    [['secret', 'create', 'x'], 'how the value is placed'],
+    [['secret', 'create', 'x', '--bearer', '--basic'], 'more than one way'],
+    [['secret', 'create', 'x', '--provider', 'github', '--bearer'], 'more than one way'],
+    [['secret', 'update', 'x'], 'nothing to change'],
+    [['secret', 'rotate', 'x'], 'the value is empty'],
+    [['secret', 'rotate', 'x', '--value-env', 'NOT_THERE'], 'NOT_THERE is not set'],
+    [['secret', 'rotate', 'x', '--value-env', 'A', '--value-stdin'], 'give one of'],
+    [['secret', 'create', 'x', '--bearer', '--port', '0'], 'Expected a port'],
+    [['sandbox', 'create', 'x', '--secret', 'a=1b'], 'cannot be the name of a variable'],
+    [['run', '--', 'true'], 'no secret was named'],
+    [['explain', 'ftp://x', '--sandbox', 's'], 'not an http or https URL'],
+    [['audit'], 'name a secret, or a sandbox'],
+    [['secret', 'list', '--url', 'nonsense'], 'not the address of an admin API'],
+    [['secret', 'list', '--api-key-file', '/not/there'], 'cannot read the key file'],
+    [['relay', '--upstream', 'nonsense'], 'Expected HOST:PORT'],
+  ])('%j is wrong usage', async (args, message) => {
+    const { code, stdout, stderr } = await runSallyport(args, { env: NOWHERE });
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^sallyport: /);
+    expect(stdout).toBe('');
+    expect(code).toBe(EXIT_CODES.usage);
+  });
+
+  test('a server that is not there is said, with what was being done and a hint', async () => {
+    const { code, stderr } = await runSallyport(['secret', 'list'], { env: NOWHERE });
+    expect(stderr).toMatch(/^sallyport: listing secrets: .*127\.0\.0\.1:9.*ECONNREFUSED/);
+    expect(stderr).toMatch(/^hint: .*SALLYPORT_URL/m);
+    expect(code).toBe(EXIT_CODES.unreachable);
+  });
+
+  test('the admin connection ignores the proxy variables of the shell', async () => {
+    const env = { ...NOWHERE, HTTP_PROXY: 'http://127.0.0.1:8', NODE_USE_ENV_PROXY: '1' };
+    const { stderr } = await runSallyport(['secret', 'list'], { env: { ...env, NO_PROXY: '' } });
+    expect(stderr).toContain('127.0.0.1:9 does not answer (ECONNREFUSED)');
+  });
+});
+
+describe('settings', () => {
+  test('config check accepts defaults and names the nearest key of a wrong one', async () => {
+    expect((await runSallyport(['config', 'check'])).code).toBe(0);
+    const wrong = await runSallyport(['config', 'check', '--set', 'egress.prots=1']);
+    expect(wrong.stderr).toContain('did you mean egress.ports?');
+    expect(wrong.code).toBe(EXIT_CODES.settings);
+  });
+
+  test('config show says where a value comes from', async () => {
+    const { stdout } = await runSallyport(['config', 'show', '--json', '--log-level', 'warn'], {
+      env: { SALLYPORT_PROXY_LISTEN: '127.0.0.1:4000' },
+    });
+    const rows = JSON.parse(stdout) as { path: string; value: unknown; source: string }[];
+    const find = (path: string) => rows.find((row) => row.path === path);
+    expect(find('proxy.listen')).toMatchObject({ value: '127.0.0.1:4000', source: 'environment' });
+    expect(find('log.level')).toMatchObject({ value: 'warn', source: 'flag' });
+    expect(find('data_dir')).toMatchObject({ source: 'default' });
+  });
+
+  test('serve does not start with a wrong setting, and says so before it makes anything', async () => {
+    const { code, stdout, stderr } = await runSallyport([
+      'serve',
+      '--ready-json',
+      '--proxy-listen',
+      'x',
+    ]);
+    expect([code, stdout]).toEqual([EXIT_CODES.settings, '']);
+    expect(stderr).toContain('proxy.listen');
+  });
+});
