@@ -28,7 +28,7 @@ beforeAll(async () => {
   });
   scene = await startScene({
     names: [HOST, PLAIN],
-    settings: { limits: { inflight_grace_ms: 1_500 } },
+    settings: { policy: { inflight_grace: '2s' } },
     handlers: { '/events': events(10_000, 20), '/endless': endless() },
     onUpgrade: (request: IncomingMessage, socket: Socket, head: Buffer) => {
       server.handleUpgrade(request, socket, head, (peer) => server.emit('connection', peer));
