@@ -9,6 +9,7 @@ import { mintRequestId } from '../src/kernel/ids.ts';
 import type { Origin, UpstreamRequest } from '../src/egress/upstream.ts';
 import { decideExchange } from '../src/policy/decide-exchange.ts';
 import type { Winner } from '../src/policy/decision.ts';
+import type { RequestHead } from '../src/policy/request-head.ts';
 import type { TokenHolder } from '../src/policy/policy-feed.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
 import { hasField, readField } from '../src/wire/field-list.ts';
@@ -78,20 +79,26 @@ export async function prepareExchange(
   const reached = context.reach.originFor(snapshot);
   const origin = reached instanceof Promise ? await reached : reached;
   record.address = origin.addresses[0] ?? null;
-  const winners = selectSecrets(context, client, record, snapshot, target);
-  return { request: composeUpstream(context, client, framing, target, origin, winners), winners };
+  const head: RequestHead = {
+    scheme: context.scheme,
+    host: context.target.host,
+    port: context.target.port,
+    method: client.method,
+    target,
+    fields: client.fields,
+  };
+  const winners = selectSecrets(plane, snapshot, head, record);
+  return { request: composeUpstream(context, client, framing, head, origin, winners), winners };
 }
 
 /** Sections 5.4 to 5.6: which secrets go on this request, or why it is refused. */
 function selectSecrets(
-  context: ExchangeContext,
-  client: ClientStream,
-  record: ExchangeRecord,
+  plane: DataPlane,
   snapshot: Snapshot,
-  target: string,
+  head: RequestHead,
+  record: ExchangeRecord,
 ): readonly Winner[] {
-  const head = requestHead(context, client, target);
-  const decision = decideExchange(snapshot, head, { nowMs: context.plane.clock.nowMs() });
+  const decision = decideExchange(snapshot, head, { nowMs: plane.clock.nowMs() });
   if (decision.verdict === 'refuse') {
     record.auditSecrets = decision.secrets;
     throw decision.refusal;
@@ -105,12 +112,12 @@ function composeUpstream(
   context: ExchangeContext,
   client: ClientStream,
   framing: RequestFraming,
-  target: string,
+  head: RequestHead,
   origin: Origin,
   winners: readonly Winner[],
 ): UpstreamRequest {
   const composed = composeRequest({
-    head: requestHead(context, client, target),
+    head,
     winners: winners.map((winner) => ({
       winner,
       value: context.plane.opener.openValue(winner.permit),
@@ -131,17 +138,6 @@ function composeUpstream(
     acceptsTrailers: readField(client.fields, 'te')?.toLowerCase().includes('trailers') === true,
     requestTrailers: announcesTrailers ? () => client.trailers() : null,
     replayable: REPLAYABLE.has(client.method) || hasField(client.fields, 'idempotency-key'),
-  };
-}
-
-function requestHead(context: ExchangeContext, client: ClientStream, target: string) {
-  return {
-    scheme: context.scheme,
-    host: context.target.host,
-    port: context.target.port,
-    method: client.method,
-    target,
-    fields: client.fields,
   };
 }
 

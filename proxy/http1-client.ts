@@ -99,6 +99,9 @@ export class Http1Client implements ClientStream {
       this.#response.addTrailers(pairs);
     }
     this.#response.end();
+    // The origin answered before it read everything: what still comes is read and thrown away, so that
+    // the next request can follow. A client that stalls meets the idle timeout.
+    if (!this.#request.complete) this.#request.resume();
   }
 
   closeAfterResponse(): void {

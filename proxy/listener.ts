@@ -44,9 +44,13 @@ export class Listener {
     this.#wire();
   }
 
-  /** Ends every connection that is still there. */
-  destroyAll(): void {
+  /** Ends every connection that is still there; resolves when their ends were seen and recorded. */
+  async destroyAll(): Promise<void> {
+    const closed = [...this.#sockets].map(
+      (socket) => new Promise<void>((resolve) => socket.once('close', () => setImmediate(resolve))),
+    );
     for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
   }
 
   #wire(): void {

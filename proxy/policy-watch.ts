@@ -7,6 +7,7 @@ import { Refusal } from '../src/kernel/errors.ts';
 import { FIXED } from '../src/kernel/limits.ts';
 import { decideNetwork } from '../src/policy/decide-network.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
+import { parseHost } from '../src/wire/host.ts';
 import { authenticateAgain } from './authenticate.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { OpenConnection, OpenExchange, UsedSecret } from './open-connections.ts';
@@ -64,6 +65,17 @@ async function judgeSandbox(plane: DataPlane, sandboxId: string): Promise<void> 
   for (const exchange of plane.open.exchangesOf(sandboxId)) {
     judgeExchange(plane, snapshot, exchange, nowMs);
   }
+  // Pooled connections that this sandbox used last and may not reach any more.
+  plane.upstream.closeWhere(
+    (origin) =>
+      origin.sandboxId === sandboxId &&
+      isDenied(
+        plane,
+        snapshot,
+        { host: parseHost(origin.host), port: origin.port },
+        origin.address,
+      ),
+  );
   for (const connection of plane.open.connectionsOf(sandboxId)) {
     await judgeConnection(plane, snapshot, connection, nowMs);
   }

@@ -56,7 +56,7 @@ export async function startProxy(plane: DataPlane, listen: ListenAddress): Promi
     }
     stopWatch();
     inner.close();
-    listener.destroyAll();
+    await listener.destroyAll();
   }
 
   let isForced = false;
