@@ -34,7 +34,11 @@ export function formatReference(): string {
 }
 
 function formatValue(value: unknown): string {
-  return stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim();
+  return stringify(value, {
+    collectionStyle: 'flow',
+    flowCollectionPadding: false,
+    lineWidth: 0,
+  }).trim();
 }
 
 /** The rows of the README: setting, default, meaning. */
