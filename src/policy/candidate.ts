@@ -20,6 +20,7 @@ export interface Candidate extends Claim {
 }
 
 export interface Contest {
+  /** Their claims cover the places of the placeholders that lost to them. */
   readonly winners: readonly Candidate[];
   /** Loser → the winner whose claim it runs into. */
   readonly losers: ReadonlyMap<Candidate, Candidate>;
@@ -46,21 +47,23 @@ export function placeholderCandidate(
   match: MatchedRule,
   places: readonly PlaceholderPlace[],
 ): Candidate {
-  const fields = new Set(match.rule.claimFields);
-  const query = new Set(match.rule.claimQuery);
-  for (const place of places) {
-    if (place.in === 'field') fields.add(place.name);
-    else if (place.in === 'query') query.add(place.name);
-  }
   return {
     binding,
     match,
     placeholder: binding.placeholder,
     places,
-    claimFields: [...fields],
-    claimQuery: [...query],
-    claimsPath: match.rule.claimsPath,
+    ...claimWith(match.rule, places),
   };
+}
+
+function claimWith(claim: Claim, places: readonly PlaceholderPlace[]): Claim {
+  const fields = new Set(claim.claimFields);
+  const query = new Set(claim.claimQuery);
+  for (const place of places) {
+    if (place.in === 'field') fields.add(place.name);
+    else if (place.in === 'query') query.add(place.name);
+  }
+  return { claimFields: [...fields], claimQuery: [...query], claimsPath: claim.claimsPath };
 }
 
 export function holdContest(candidates: readonly Candidate[]): Contest {
@@ -78,7 +81,16 @@ export function holdContest(candidates: readonly Candidate[]): Contest {
       losers.set(candidate, rival);
     }
   }
-  return { winners, losers, tie: null };
+  if (losers.size === 0) return { winners, losers: NO_LOSERS, tie: null };
+  return { winners: winners.map((winner) => clearingLosers(winner, losers)), losers, tie: null };
+}
+
+/** A placeholder that lost must not go upstream either. */
+function clearingLosers(winner: Candidate, losers: Contest['losers']): Candidate {
+  const places = [...losers]
+    .filter(([loser, rival]) => rival === winner && loser.placeholder !== null)
+    .flatMap(([loser]) => loser.places);
+  return places.length === 0 ? winner : { ...winner, ...claimWith(winner, places) };
 }
 
 /** Did the client send something, not empty, in a place that the claim covers? */

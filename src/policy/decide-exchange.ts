@@ -146,8 +146,12 @@ class Selection {
 
   decide(): ExchangeDecision {
     const { winners, losers, tie } = holdContest(this.#candidates);
-    for (const [loser, winner] of losers) this.#trace?.lost(loser, winner);
     if (tie !== null) return this.#refuseTie(tie);
+    for (const [loser, winner] of losers) {
+      // Its placeholder would travel on in the path: nothing there can be left out.
+      if (loser.claimsPath) return this.#refuseTie([winner, loser]);
+      this.#trace?.lost(loser, winner);
+    }
     const refused = this.#judgeDead(winners);
     if (refused !== null) return refused;
     const placed: Winner[] = [];

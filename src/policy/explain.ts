@@ -5,6 +5,7 @@
  */
 import type { Decision } from '../audit/event.ts';
 import type { Refusal, RefusalCode } from '../kernel/errors.ts';
+import { normalizeFieldName } from '../wire/field-list.ts';
 import { decideExchange } from './decide-exchange.ts';
 import type { Considered, InterceptDecision, NetworkDecision, Winner } from './decision.ts';
 import { fieldsSetBy } from './claim.ts';
@@ -68,7 +69,7 @@ export function explainExchange(
     message: describeWinners(winners),
     hint: null,
     considered,
-    sets: winners.flatMap(describeSet),
+    sets: winners.flatMap((winner) => describeSet(winner, head)),
     strips: winners.flatMap((winner) => [
       ...winner.stripFields,
       ...winner.stripQuery.map((key) => `?${key}`),
@@ -93,7 +94,13 @@ function describeWinners(winners: readonly Winner[]): string {
   return `The request is forwarded with ${names}.`;
 }
 
-function describeSet({ placement }: Winner): readonly string[] {
-  if (placement.type === 'query') return [`?${placement.name}`];
-  return placement.type === 'path' ? ['path'] : fieldsSetBy(placement);
+/** Companions count where the client sent none. */
+function describeSet({ placement, companionHeaders }: Winner, head: RequestHead): string[] {
+  const sent = new Set(head.fields.filter((_, index) => index % 2 === 0).map(normalizeFieldName));
+  const companions = Object.keys(companionHeaders)
+    .map(normalizeFieldName)
+    .filter((name) => !sent.has(name));
+  if (placement.type === 'query') return [`?${placement.name}`, ...companions];
+  if (placement.type === 'path') return ['path', ...companions];
+  return [...fieldsSetBy(placement), ...companions];
 }
