@@ -1,5 +1,5 @@
 /** Field lists, queries and paths against naive references, and framing against any input. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Refusal } from '../../src/kernel/errors.ts';
 import { formatBasicCredentials, readBasicCredentials } from '../../src/wire/basic-credentials.ts';
@@ -15,6 +15,16 @@ import { checkRequestHead } from '../../src/wire/request-framing.ts';
 import { parseRequestTarget } from '../../src/wire/request-target.ts';
 
 const RUNS = { numRuns: 2_000 };
+/** `undefined` when refused; any other exception fails the test. */
+function refusedOr<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
 const fieldName = fc.constantFrom(
   'Host',
   'host',
@@ -67,23 +77,21 @@ describe('framing', () => {
         const head = { method: 'POST', target: '/', httpVersion: '1.1', fields: lines.flat() };
         const named = (name: string) =>
           lines.filter(([other]) => other.toLowerCase().replaceAll('_', '-') === name);
-        try {
-          const framing = checkRequestHead(head, { headFieldsMax: 256 });
-          const lengths = [...named('content-length'), ...named('transfer-encoding')];
-          expect(named('host')).toHaveLength(1);
-          expect(lengths).toHaveLength(framing.bodyKind === 'none' ? 0 : 1);
-          if (framing.bodyKind === 'length') {
-            expect(String(framing.contentLength)).toBe(lengths[0]?.[1].replace(/^0+(?=\d)/, ''));
-          }
-        } catch (error) {
-          expect(error).toBeInstanceOf(Refusal);
-        }
+        const framing = refusedOr(() => checkRequestHead(head, { headFieldsMax: 256 }));
+        fc.pre(framing !== undefined);
+        const lengths = [...named('content-length'), ...named('transfer-encoding')];
+        expect(named('host')).toHaveLength(1);
+        expect(lengths).toHaveLength(framing?.bodyKind === 'none' ? 0 : 1);
+        const isLength = framing?.bodyKind === 'length';
+        expect(String(framing?.contentLength)).toBe(
+          isLength ? lengths[0]?.[1].replace(/^0+(?=\d)/, '') : 'null',
+        );
       }),
       RUNS,
     );
   });
 
-  test('any target is refused or has one form', () => {
+  test('an absolute target is refused or has the host and port that new URL() reads', () => {
     const piece = fc.constantFrom(
       'http://',
       'https:',
@@ -100,20 +108,16 @@ describe('framing', () => {
       '%2f',
     );
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
-        const text = pieces.join('');
-        try {
-          const target = parseRequestTarget(text, 'GET');
-          if (target.form !== 'absolute') return;
-          // A fault here would be a host of ours that a URL parser reads as another.
-          const url = new URL(text);
-          expect(url.hostname.replace(/^\[|\]$/g, '')).toBe(target.authority.host.text);
-          expect(Number(url.port) || (url.protocol === 'https:' ? 443 : 80)).toBe(
-            target.authority.port,
-          );
-        } catch (error) {
-          expect(error).toBeInstanceOf(Refusal);
-        }
+      fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+        const text = ['http://', ...pieces].join('');
+        const target = refusedOr(() => parseRequestTarget(text, 'GET'));
+        fc.pre(target?.form === 'absolute');
+        // A fault here would be a host of ours that a URL parser reads as another.
+        const url = new URL(text);
+        const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+        expect(target).toMatchObject({
+          authority: { host: { text: url.hostname.replace(/^\[|\]$/g, '') }, port },
+        });
       }),
       RUNS,
     );
@@ -167,7 +171,7 @@ function naiveReading(path: string): string | undefined {
     if (round === 3) return undefined;
     text = next;
   }
-  if ([...text].some((character) => character < ' ' || character === '\u007f')) return undefined;
+  if (/[\u0000-\u001f\u007f]/.test(text)) return undefined;
   text = text
     .replace(/\\/g, '/')
     .replace(/;[^/]*/g, '')
@@ -221,7 +225,8 @@ describe('paths', () => {
     fc.assert(
       fc.property(fc.webPath(), fc.string({ unit: 'binary-ascii' }), (path, tail) => {
         const normalized = pathReadings(`/${path}${tail}`)?.normalized;
-        if (normalized !== undefined) expect(normalized).not.toMatch(/\\|;|\/\/|\/\.{1,2}(\/|$)/);
+        fc.pre(normalized !== undefined);
+        expect(normalized).not.toMatch(/\\|;|\/\/|\/\.{1,2}(\/|$)/);
       }),
       RUNS,
     );
