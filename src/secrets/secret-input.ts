@@ -28,7 +28,7 @@ export interface SecretInput {
   readonly maskResponses?: boolean | undefined;
   readonly allowPlaintext?: boolean | undefined;
   readonly allowedWorkspacesType?: AllowedWorkspacesType | undefined;
-  /** Ids, already looked up. */
+  /** Ids or names; the service looks them up. */
   readonly allowedWorkspaces?: readonly string[] | undefined;
   readonly disabled?: boolean | undefined;
   /** `null` clears it. */

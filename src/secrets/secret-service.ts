@@ -11,6 +11,7 @@ import type { Hidden } from '../kernel/hidden.ts';
 import { mintId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Actor } from '../organizations/actor.ts';
+import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { checkRole, isSecretInReach } from '../organizations/roles.ts';
 import type { PolicyChanges } from '../policy/policy-feed.ts';
 import type { ProviderCatalogue } from '../providers/catalogue.ts';
@@ -34,6 +35,7 @@ import { decideWidening } from './widening.ts';
 
 export interface SecretServiceDeps {
   readonly store: SecretStore;
+  readonly organizations: Pick<OrganizationStore, 'readWorkspace'>;
   readonly audit: Pick<AuditStore, 'listSecretAudit'>;
   readonly usage: Pick<UsageBook, 'pendingOf'>;
   readonly catalogue: ProviderCatalogue;
@@ -63,7 +65,8 @@ export class SecretService {
     if (input.provider === undefined && (input.auth === undefined || input.hosts === undefined)) {
       throw fieldError('provider', 'must be given, or auth together with hosts');
     }
-    const definition = applySecretInput(BLANK_DEFINITION, input, this.#deps.catalogue);
+    const resolved = await this.#resolveWorkspaces(actor, input);
+    const definition = applySecretInput(BLANK_DEFINITION, resolved, this.#deps.catalogue);
     checkPlaceable(input.value, definition.auth);
     const nowMs = this.#deps.clock.nowMs();
     const identity = { organizationId: actor.organizationId, secretId: mintId() };
@@ -120,9 +123,10 @@ export class SecretService {
    */
   async update(actor: Actor, name: string, input: SecretInput): Promise<SecretRow> {
     checkRole(actor, 'administer');
+    const resolved = await this.#resolveWorkspaces(actor, input);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const before = await this.read(actor, name);
-      const change = this.#decideChange(actor, before.secret, input);
+      const change = this.#decideChange(actor, before.secret, resolved);
       if (await this.#deps.store.updateSecret(change.secret, change.version)) {
         await this.#announce(change.secret);
         return { secret: change.secret, usage: before.usage };
@@ -202,6 +206,22 @@ export class SecretService {
     throw new ControlError('value_required', {
       details: widened.map((path) => ({ path, message: 'lets the existing value travel further' })),
     });
+  }
+
+  /** Names become ids. For `ALL` and `NONE` a list is neither checked nor kept. */
+  async #resolveWorkspaces(actor: Actor, input: SecretInput): Promise<SecretInput> {
+    const { allowedWorkspaces: named, allowedWorkspacesType: type } = input;
+    if (named === undefined || (type !== undefined && type !== 'SOME')) return input;
+    const ids: string[] = [];
+    for (const [index, name] of named.entries()) {
+      const { organizations } = this.#deps;
+      const workspace = await organizations.readWorkspace(actor.organizationId, name.trim());
+      if (workspace === undefined) {
+        throw fieldError(`allowed_workspaces[${index}]`, `there is no workspace ${name.trim()}`);
+      }
+      ids.push(workspace.id);
+    }
+    return { ...input, allowedWorkspaces: [...new Set(ids)] };
   }
 
   #sealVersion(

@@ -1,0 +1,42 @@
+/** What the control plane is given by the composition root: domain services and a few windows. */
+import type { AuditStore } from '../src/audit/audit-store.ts';
+import type { Clock } from '../src/kernel/clock.ts';
+import type { Limits } from '../src/kernel/limits.ts';
+import type { Logger } from '../src/kernel/logger.ts';
+import type { ApiKeyService } from '../src/organizations/api-key-service.ts';
+import type { OrganizationStore } from '../src/organizations/organization-store.ts';
+import type { Explanation } from '../src/policy/explain.ts';
+import type { RequestHead } from '../src/policy/request-head.ts';
+import type { ProviderCatalogue } from '../src/providers/catalogue.ts';
+import type { BindingService } from '../src/sandboxes/binding-service.ts';
+import type { CaMaterial } from '../src/sandboxes/sandbox-env.ts';
+import type { SandboxService } from '../src/sandboxes/sandbox-service.ts';
+import type { SecretService } from '../src/secrets/secret-service.ts';
+
+/** A request to explain, of a sandbox that was found in the caller's organization. */
+export interface ExplainQuery {
+  readonly sandboxId: string;
+  readonly head: RequestHead;
+  /** Resolve the name and judge its addresses. */
+  readonly resolve: boolean;
+}
+
+export interface AdminDeps {
+  readonly secrets: SecretService;
+  readonly sandboxes: SandboxService;
+  readonly bindings: BindingService;
+  readonly apiKeys: ApiKeyService;
+  readonly organizations: Pick<OrganizationStore, 'readOrganization'>;
+  readonly catalogue: ProviderCatalogue;
+  readonly audit: Pick<AuditStore, 'listNetwork'>;
+  readonly explain: (query: ExplainQuery) => Promise<Explanation>;
+  readonly ca: () => CaMaterial;
+  readonly metrics: { text(): Promise<string>; readonly contentType: string };
+  /** Rejects while the instance cannot serve: `/readyz`. */
+  readonly ready: () => Promise<void>;
+  /** `http://HOST:PORT` as sandboxes reach the proxy. */
+  readonly proxyUrl: () => string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly limits: Pick<Limits, 'adminBodyBytesMax'>;
+}

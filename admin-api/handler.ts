@@ -1,0 +1,125 @@
+/**
+ * The control plane as one function from Request to Response: no port, no socket, so that tests call it
+ * directly. Mounts the routes, checks the key, validates the parts, and lets `respond.ts` say what failed.
+ */
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import { ControlError } from '../src/kernel/errors.ts';
+import { mintId } from '../src/kernel/ids.ts';
+import type { Actor } from '../src/organizations/actor.ts';
+import { parseWith } from './contract/faults.ts';
+import { readApiKey } from './credentials.ts';
+import type { AdminDeps } from './deps.ts';
+import { readJsonBody } from './read-body.ts';
+import { respondFailure, respondJson } from './respond.ts';
+import type { Call, Route } from './route.ts';
+import { defineRoutes } from './routes/routes.ts';
+
+/** Who is at the other end of the connection. */
+export interface Peer {
+  readonly address: string;
+}
+
+export type AdminHandler = (request: Request, peer: Peer) => Promise<Response>;
+
+interface Environment {
+  Bindings: { readonly peer: Peer };
+}
+
+export function createAdminHandler(deps: AdminDeps): AdminHandler {
+  const routes = defineRoutes(deps);
+  const app = new Hono<Environment>({ strict: true });
+  for (const route of routes) {
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    app.on(route.method.toUpperCase(), path, (context) => serve(deps, route, context));
+  }
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const allow = routes.filter((route) => route.path === path).map((route) => route.method);
+    app.all(path.replaceAll(/\{(\w+)\}/g, ':$1'), () => respondWrongMethod(allow));
+  }
+  app.notFound(() => {
+    throw new ControlError('not_found', { message: 'There is nothing at this path.' });
+  });
+  app.onError((error) => {
+    throw error;
+  });
+  return async (request, peer) => {
+    const requestId = mintId();
+    const response = await answer(request, peer).catch((error: unknown) =>
+      respondFailure(error, requestId, deps.logger),
+    );
+    response.headers.set('x-request-id', requestId);
+    return response;
+  };
+
+  async function answer(request: Request, peer: Peer): Promise<Response> {
+    // Hono would run the GET handler for HEAD; nothing here is worth a second way of asking.
+    if (request.method === 'HEAD' || request.method === 'OPTIONS') {
+      throw new ControlError('not_found');
+    }
+    return app.fetch(request, { peer });
+  }
+}
+
+async function serve(
+  deps: AdminDeps,
+  route: Route,
+  context: Context<Environment>,
+): Promise<Response> {
+  const request = context.req.raw;
+  const actor = route.access === 'key' ? await authenticate(deps, request, context.env.peer) : null;
+  const url = new URL(request.url);
+  const call: Call<Record<string, string>, unknown, unknown> = {
+    get actor(): Actor {
+      if (actor === null) throw new Error('an open route asked who is calling');
+      return actor;
+    },
+    params: context.req.param(),
+    query: readQuery(route, url),
+    body: await readBody(deps, route, request),
+    url,
+  };
+  // The schemas of this very route made these parts: `defineRoute` ties the types together.
+  return route.handle(call as Parameters<Route['handle']>[0]);
+}
+
+function authenticate(deps: AdminDeps, request: Request, peer: Peer): Promise<Actor> {
+  const organization = request.headers.get('x-organization')?.trim() || null;
+  return deps.apiKeys.authenticate(readApiKey(request.headers), peer.address, organization);
+}
+
+/** A parameter given twice has no single meaning, so it is refused. */
+function readQuery(route: Route, url: URL): unknown {
+  const given: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const [name, text] of url.searchParams) {
+    if (route.query === null || name in given) {
+      const reason = name in given ? 'is given twice' : 'is not a known parameter here';
+      throw new ControlError('bad_request', {
+        message: `${name}: ${reason}`,
+        details: [{ path: name, message: reason }],
+      });
+    }
+    given[name] = text;
+  }
+  return route.query === null ? {} : parseWith(route.query, { ...given });
+}
+
+async function readBody(deps: AdminDeps, route: Route, request: Request): Promise<unknown> {
+  if (route.method === 'get') return undefined;
+  const body = await readJsonBody(request, deps.limits.adminBodyBytesMax);
+  if (route.body !== null) {
+    if (body === undefined && route.isBodyRequired) {
+      throw new ControlError('bad_request', { message: 'A JSON body is required.' });
+    }
+    return parseWith(route.body, body ?? {});
+  }
+  const isEmpty = body === undefined || body === null || Object.keys(body).length === 0;
+  if (isEmpty) return undefined;
+  throw new ControlError('bad_request', { message: 'This call takes no body.' });
+}
+
+function respondWrongMethod(allow: readonly string[]): Response {
+  const names = allow.map((method) => method.toUpperCase()).join(', ');
+  const error = { code: 'not_found', message: `This path takes ${names}.` };
+  return respondJson(405, { error }, { allow: names });
+}

@@ -1,0 +1,55 @@
+/**
+ * The one place where the control plane turns results and failures into HTTP. Rows of the table of errors
+ * keep their sentence; anything else says nothing outside and everything in the log.
+ */
+import { CONTROL_ERRORS, ControlError } from '../src/kernel/errors.ts';
+import type { Logger } from '../src/kernel/logger.ts';
+import type { FailureBody } from './contract/failure.ts';
+
+const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+
+export function respondJson(
+  status: number,
+  data: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return respondText(status, JSON.stringify(data), 'application/json', headers);
+}
+
+export function respondText(
+  status: number,
+  text: string,
+  contentType: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const type = contentType.includes('charset') ? contentType : `${contentType}; charset=utf-8`;
+  return new Response(text, {
+    status,
+    headers: { ...COMMON_HEADERS, 'content-type': type, ...headers },
+  });
+}
+
+export function respondNothing(): Response {
+  return new Response(null, { status: 204, headers: COMMON_HEADERS });
+}
+
+/** `requestId` ties an `internal_error` to its log line. */
+export function respondFailure(error: unknown, requestId: string, logger: Logger): Response {
+  const isKnown = error instanceof ControlError && error.code !== 'internal_error';
+  if (!isKnown) {
+    logger.error({ err: error, requestId }, 'a request of the admin API failed');
+    const { message } = CONTROL_ERRORS.internal_error;
+    const body: FailureBody = {
+      error: { code: 'internal_error', message, request_id: requestId },
+    };
+    return respondJson(CONTROL_ERRORS.internal_error.status, body);
+  }
+  const { code, message, details, retryAfterS } = error;
+  const body: FailureBody = {
+    error: { code, message, ...(details.length === 0 ? {} : { details: [...details] }) },
+  };
+  return respondJson(CONTROL_ERRORS[code].status, body, {
+    ...(code === 'auth_failed' ? { 'www-authenticate': 'Bearer realm="sallyport"' } : {}),
+    ...(retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) }),
+  });
+}

@@ -1,0 +1,51 @@
+/** Every route of the native API, in the order of the documentation. */
+import type { AdminDeps } from '../deps.ts';
+import { renderDocsPage } from '../docs-page.ts';
+import { createOpenApiDocument } from '../openapi.ts';
+import { respondJson, respondText } from '../respond.ts';
+import { defineRoute, type Route } from '../route.ts';
+import { defineApiKeyRoutes } from './api-keys.ts';
+import { defineBindingRoutes } from './bindings.ts';
+import { defineExplainRoutes } from './explain.ts';
+import { defineInstanceRoutes } from './instance.ts';
+import { defineNetworkRoutes } from './network.ts';
+import { defineProviderRoutes } from './providers.ts';
+import { defineSandboxRoutes } from './sandboxes.ts';
+import { defineSecretRoutes } from './secrets.ts';
+
+export function defineRoutes(deps: AdminDeps): readonly Route[] {
+  const routes: Route[] = [
+    ...defineSecretRoutes(deps),
+    ...defineProviderRoutes(deps),
+    ...defineSandboxRoutes(deps),
+    ...defineBindingRoutes(deps),
+    ...defineNetworkRoutes(deps),
+    ...defineApiKeyRoutes(deps),
+    ...defineExplainRoutes(deps),
+    ...defineInstanceRoutes(deps),
+  ];
+  routes.push(
+    defineRoute({
+      method: 'get',
+      path: '/openapi.json',
+      summary: 'This API, as OpenAPI 3.1',
+      tag: 'Instance',
+      access: 'open',
+      answer: { status: 200, description: 'The document.' },
+      handle: () => respondJson(200, createOpenApiDocument(routes)),
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/docs',
+      summary: 'This API, to read',
+      tag: 'Instance',
+      access: 'open',
+      answer: { status: 200, description: 'A page.', contentType: 'text/html' },
+      handle: () =>
+        respondText(200, renderDocsPage(routes), 'text/html', {
+          'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+        }),
+    }),
+  );
+  return routes;
+}

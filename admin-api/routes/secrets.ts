@@ -1,0 +1,150 @@
+/** `/secrets`: register, read, change, rotate and delete secrets; their audit, sandboxes and versions. */
+import { z } from '@hono/zod-openapi';
+import type { SecretAuditFilter } from '../../src/audit/audit-store.ts';
+import type { SecretFilter } from '../../src/secrets/secret-store.ts';
+import { auditQuery, auditRowSchema, describeAuditRow } from '../contract/audit.ts';
+import { formatCursor, parseCursor } from '../contract/cursor.ts';
+import {
+  createdSecretSchema,
+  describeSecret,
+  describeSecretSandbox,
+  describeVersion,
+  secretCreateSchema,
+  secretInputOf,
+  secretListQuery,
+  secretPatchSchema,
+  secretSandboxSchema,
+  secretSchema,
+  versionSchema,
+} from '../contract/secret.ts';
+import type { AdminDeps } from '../deps.ts';
+import { respondJson, respondNothing } from '../respond.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+const tag = 'Secrets';
+const PAGE_ROWS = 100;
+
+export function defineSecretRoutes({ secrets, clock }: AdminDeps): Route[] {
+  return [
+    defineRoute({
+      method: 'post',
+      path: '/secrets',
+      summary: 'Register a secret',
+      tag,
+      body: secretCreateSchema,
+      answer: { status: 201, description: 'The secret.', schema: createdSecretSchema },
+      handle: async ({ actor, body }) => {
+        const row = await secrets.create(actor, body.name, secretInputOf(body));
+        return respondJson(201, { ...describeSecret(row, clock.nowMs()), warnings: [] });
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/secrets',
+      summary: 'List secrets, newest first',
+      tag,
+      query: secretListQuery,
+      answer: { status: 200, description: 'Secrets.', schema: z.array(secretSchema) },
+      handle: async ({ actor, query, url }) => {
+        const { rows, next } = await secrets.list(actor, filterOf(query));
+        const data = rows.map((row) => describeSecret(row, clock.nowMs()));
+        if (next === null) return respondJson(200, data);
+        url.searchParams.set('cursor', formatCursor([next.createdAtMs, next.id]));
+        return respondJson(200, data, { link: `<${url.pathname}${url.search}>; rel="next"` });
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/secrets/{name}',
+      summary: 'Read a secret; never its value',
+      tag,
+      answer: { status: 200, description: 'The secret.', schema: secretSchema },
+      handle: async ({ actor, params }) => {
+        const row = await secrets.read(actor, params['name'] ?? '');
+        return respondJson(200, describeSecret(row, clock.nowMs()));
+      },
+    }),
+    defineRoute({
+      method: 'patch',
+      path: '/secrets/{name}',
+      summary: 'Change a secret, or rotate it by giving a value',
+      tag,
+      body: secretPatchSchema,
+      answer: { status: 200, description: 'The secret.', schema: secretSchema },
+      handle: async ({ actor, params, body }) => {
+        const row = await secrets.update(actor, params['name'] ?? '', secretInputOf(body));
+        return respondJson(200, describeSecret(row, clock.nowMs()));
+      },
+    }),
+    defineRoute({
+      method: 'delete',
+      path: '/secrets/{name}',
+      summary: 'Delete a secret; its name is free at once',
+      tag,
+      answer: { status: 204, description: 'Gone.' },
+      handle: async ({ actor, params }) => {
+        await secrets.delete(actor, params['name'] ?? '');
+        return respondNothing();
+      },
+    }),
+    ...defineHistoryRoutes({ secrets }),
+  ];
+}
+
+function defineHistoryRoutes({ secrets }: Pick<AdminDeps, 'secrets'>): Route[] {
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/secrets/{name}/audit',
+      summary: 'Requests that used a secret or were refused over it, newest first',
+      tag,
+      query: auditQuery,
+      answer: { status: 200, description: 'Rows.', schema: z.array(auditRowSchema) },
+      handle: async ({ actor, params, query }) => {
+        const filter: SecretAuditFilter = {
+          limit: query.limit ?? PAGE_ROWS,
+          ...(query.before === undefined ? {} : { beforeId: query.before }),
+          ...(query.status === undefined ? {} : { status: query.status }),
+        };
+        const rows = await secrets.listAudit(actor, params['name'] ?? '', filter);
+        return respondJson(200, rows.map(describeAuditRow));
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/secrets/{name}/sandboxes',
+      summary: 'Sandboxes that bind a secret',
+      tag,
+      answer: { status: 200, description: 'Bindings.', schema: z.array(secretSandboxSchema) },
+      handle: async ({ actor, params }) => {
+        const rows = await secrets.listSandboxes(actor, params['name'] ?? '');
+        return respondJson(200, rows.map(describeSecretSandbox));
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/secrets/{name}/versions',
+      summary: 'Versions of a secret; never their values',
+      tag,
+      answer: { status: 200, description: 'Versions.', schema: z.array(versionSchema) },
+      handle: async ({ actor, params }) => {
+        const rows = await secrets.listVersions(actor, params['name'] ?? '');
+        return respondJson(200, rows.map(describeVersion));
+      },
+    }),
+  ];
+}
+
+function filterOf(query: z.output<typeof secretListQuery>): SecretFilter {
+  const place =
+    query.cursor === undefined ? null : parseCursor(query.cursor, ['number', 'string'], 'cursor');
+  return {
+    ...(query.q === undefined ? {} : { q: query.q }),
+    ...(query.provider === undefined ? {} : { provider: query.provider }),
+    ...(query.host === undefined ? {} : { host: query.host }),
+    ...(query.unused_since === undefined ? {} : { unusedSinceMs: query.unused_since }),
+    ...(query.include === undefined ? {} : { includeUnplaced: true }),
+    ...(query.limit === undefined ? {} : { limit: query.limit }),
+    ...(place === null ? {} : { after: { createdAtMs: place[0], id: place[1] } }),
+  };
+}
