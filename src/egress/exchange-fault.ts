@@ -38,9 +38,12 @@ export function isConnectionFault(error: Error): boolean {
   return CONNECTION_CODES.has(readCode(error) ?? '');
 }
 
-/** `hasResponseBytes`: part of a response has come. */
-export function exchangeRefusal(error: Error, hasResponseBytes: boolean): Refusal {
+/** How far the response had come. */
+export type ResponseProgress = 'nothing' | 'bytes' | 'head';
+
+export function exchangeRefusal(error: Error, progress: ResponseProgress): Refusal {
   if (error instanceof Refusal) return error;
+  const hasResponseBytes = progress !== 'nothing';
   const code = readCode(error) ?? '';
   const auditDetail = `${code === '' ? error.name : code}: ${error.message}`.slice(0, 300);
   if (REQUEST_CODES.has(code)) {
@@ -68,7 +71,9 @@ export function exchangeRefusal(error: Error, hasResponseBytes: boolean): Refusa
           cause: error,
         });
   }
-  if (code === 'HPE_INVALID_EOF_STATE' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+  // Before the head is complete undici calls any fault of framing a mismatch.
+  const isShort = code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && progress === 'head';
+  if (code === 'HPE_INVALID_EOF_STATE' || isShort) {
     return incomplete(auditDetail, error);
   }
   return new Refusal('upstream_protocol_error', {

@@ -68,7 +68,8 @@ class NodeAttempt implements Attempt {
   #listen(): void {
     const { sink } = this.#options;
     this.#request
-      .on('socket', () => {
+      .on('socket', (socket) => {
+        socket.once('data', this.#onFirstData);
         // `node:http` writes the head right after this event.
         queueMicrotask(() => {
           if (!this.#isOver) sink.onHeadWritten();
@@ -76,7 +77,6 @@ class NodeAttempt implements Attempt {
       })
       .on('information', (info) => {
         if (this.#isOver) return;
-        sink.onResponseByte();
         if (info.statusCode === 100 && !this.#options.request.expectContinue) return;
         const { statusCode: status, statusMessage: statusText, rawHeaders: fields } = info;
         sink.onInformation({ status, statusText, fields });
@@ -92,7 +92,6 @@ class NodeAttempt implements Attempt {
     const { connection, sink } = this.#options;
     const { rawHeaders: fields } = response;
     this.#response = response;
-    sink.onResponseByte();
     if (!isFramingKnown(fields)) {
       this.#fail(protocolRefusal('response with an unknown transfer coding'));
       return;
@@ -187,8 +186,13 @@ class NodeAttempt implements Attempt {
     this.#options.sink.onFault(error);
   }
 
+  readonly #onFirstData = (): void => {
+    if (!this.#isOver) this.#options.sink.onResponseByte();
+  };
+
   #end(): void {
     this.#isOver = true;
+    this.#options.connection.socket.off('data', this.#onFirstData);
     clearTimeout(this.#timer);
   }
 }

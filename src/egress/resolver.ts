@@ -76,11 +76,11 @@ class CachingResolver implements Resolver {
       options.hostsFile === null ? undefined : startHostsFile(options.hostsFile, options.clock);
     this.#cache = new BoundedMap(options.limits.dnsCacheMax);
     if (options.mode === 'system') {
-      this.#ask = askSystem;
+      this.#ask = (name) => within(options.limits.dnsTimeoutMs, askSystem(name));
       this.#close = () => undefined;
     } else {
       const dns = openDnsResolver(options.servers, options.limits.dnsTimeoutMs);
-      this.#ask = (name) => askDns(dns, name);
+      this.#ask = (name) => askDns(dns, name, options.limits.dnsTimeoutMs);
       this.#close = () => dns.cancel();
     }
   }
@@ -129,12 +129,14 @@ class CachingResolver implements Resolver {
       else this.#lookupsOfSandbox.delete(sandboxId);
     });
     this.#flights.set(name, flight);
+    // Whoever asked may be gone by then.
+    flight.catch(() => undefined);
     return flight;
   }
 
   async #fly(name: string): Promise<Resolution> {
     try {
-      const answer = await within(this.#limits.dnsTimeoutMs, this.#ask(name));
+      const answer = await this.#ask(name);
       const resolution: Resolution = { addresses: answer.addresses, dialPort: null };
       this.#remember(name, { expiresMs: answer.ttlMs, resolution });
       return resolution;
@@ -157,9 +159,9 @@ function openDnsResolver(servers: readonly string[] | null, timeoutMs: number): 
   return dns;
 }
 
-async function askDns(dns: DnsResolver, name: string): Promise<Answer> {
+async function askDns(dns: DnsResolver, name: string, timeoutMs: number): Promise<Answer> {
   const families = [dns.resolve4(name, { ttl: true }), dns.resolve6(name, { ttl: true })] as const;
-  const settled = await settleBoth(families[0], families[1]);
+  const settled = await settleBoth(families[0], families[1], timeoutMs);
   const addresses: Address[] = [];
   let ttlS = Infinity;
   for (const result of settled) {
@@ -183,6 +185,7 @@ async function askDns(dns: DnsResolver, name: string): Promise<Answer> {
 async function settleBoth<T>(
   first: Promise<T[]>,
   second: Promise<T[]>,
+  timeoutMs: number,
 ): Promise<PromiseSettledResult<T[]>[]> {
   const late: PromiseSettledResult<T[]> = { status: 'rejected', reason: { code: 'ETIMEOUT' } };
   const results: PromiseSettledResult<T[]>[] = [late, late];
@@ -197,9 +200,13 @@ async function settleBoth<T>(
       if (!(await isAnswered)) throw new Error('no answer');
     }),
   );
-  await Promise.race([both, anyHasAnswers.catch(() => both)]);
-  await within(FIXED.dnsSecondFamilyGraceMs, both).catch(() => undefined);
-  return results;
+  const isAnswered = await within(timeoutMs, anyHasAnswers).then(
+    () => true,
+    () => false,
+  );
+  const graceMs = Math.min(FIXED.dnsSecondFamilyGraceMs, timeoutMs);
+  if (isAnswered) await within(graceMs, both).catch(() => undefined);
+  return [...results];
 }
 
 async function askSystem(name: string): Promise<Answer> {

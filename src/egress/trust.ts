@@ -5,8 +5,13 @@
  * RFC 9525). Roots: those of the operating system; where it has none (slim images), the Mozilla roots
  * bundled with Node. They are not merged: a root the operator distrusts must stay distrusted.
  */
-import { checkServerIdentity, createSecureContext, DEFAULT_CIPHERS } from 'node:tls';
-import { getCACertificates, rootCertificates } from 'node:tls';
+import {
+  checkServerIdentity,
+  createSecureContext,
+  DEFAULT_CIPHERS,
+  getCACertificates,
+  rootCertificates,
+} from 'node:tls';
 import type { PeerCertificate, SecureContext } from 'node:tls';
 import { StartError } from '../kernel/errors.ts';
 
@@ -25,14 +30,7 @@ export interface Trust {
 
 /** Throws StartError when an extra CA is not a PEM certificate. */
 export function createTrust(options: TrustOptions): Trust {
-  for (const pem of options.extraCaPems) {
-    if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-      throw new StartError(
-        'egress.extra_ca names a file without a PEM certificate.',
-        'Give the CA certificate in PEM form (-----BEGIN CERTIFICATE-----).',
-      );
-    }
-  }
+  for (const pem of options.extraCaPems) checkCertificatePem(pem);
   return {
     id: 'default',
     secureContext: openContext([...systemRoots(), ...options.extraCaPems]),
@@ -53,20 +51,25 @@ function systemRoots(): readonly string[] {
   return roots.size > 0 ? [...roots] : rootCertificates;
 }
 
-function openContext(ca: readonly string[]): SecureContext {
+/** As an own certificate, because a `ca` that cannot be read is passed over in silence. */
+function checkCertificatePem(pem: string): void {
   try {
-    return createSecureContext({
-      ca: [...ca],
-      minVersion: 'TLSv1.2',
-      ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=2`,
-    });
+    createSecureContext({ cert: pem });
   } catch (error) {
     throw new StartError(
-      'The trusted certificates cannot be read.',
-      'Check the PEM files of egress.extra_ca.',
+      'egress.extra_ca names a file without a readable PEM certificate.',
+      'Give the CA certificate in PEM form (-----BEGIN CERTIFICATE-----).',
       { cause: error },
     );
   }
+}
+
+function openContext(ca: readonly string[]): SecureContext {
+  return createSecureContext({
+    ca: [...ca],
+    minVersion: 'TLSv1.2',
+    ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=2`,
+  });
 }
 
 function checkIdentity(host: string, certificate: PeerCertificate): Error | undefined {

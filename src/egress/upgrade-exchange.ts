@@ -4,7 +4,7 @@
  * ordinary response, which passes through the same observer.
  */
 import { request as startRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Refusal } from '../kernel/errors.ts';
@@ -12,6 +12,7 @@ import type { Limits } from '../kernel/limits.ts';
 import { connectRefusal } from './dial-fault.ts';
 import type { Dialer } from './dial.ts';
 import { exchangeRefusal, protocolRefusal } from './exchange-fault.ts';
+import type { ResponseProgress } from './exchange-fault.ts';
 import { isFramingKnown } from './response-fields.ts';
 import { SocketAgent } from './socket-agent.ts';
 import type {
@@ -51,10 +52,10 @@ class UpgradeExchange implements UpstreamExchange {
   readonly #upstream: UpstreamRequest;
   readonly #observer: UpgradeObserver;
   readonly #dialing = new AbortController();
-  #request: ClientRequest | undefined;
+  #socket: Socket | undefined;
   #response: IncomingMessage | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #hasResponseBytes = false;
+  #progress: ResponseProgress = 'nothing';
   #isOver = false;
 
   constructor(options: UpgradeDialerOptions, request: UpstreamRequest, observer: UpgradeObserver) {
@@ -84,7 +85,7 @@ class UpgradeExchange implements UpstreamExchange {
     if (this.#isOver) return;
     this.#finish();
     this.#dialing.abort();
-    this.#request?.destroy();
+    this.#socket?.destroy();
   }
 
   #dial(): Promise<Socket> {
@@ -107,9 +108,16 @@ class UpgradeExchange implements UpstreamExchange {
       maxHeaderSize: this.#options.limits.headBytesMax,
     });
     request.maxHeadersCount = 0;
-    this.#request = request;
+    this.#socket = socket;
     request
-      .on('socket', () => queueMicrotask(() => this.#isOver || this.#observer.onHeadWritten()))
+      .on('socket', () => {
+        socket.once('data', () => {
+          if (this.#progress === 'nothing') this.#progress = 'bytes';
+        });
+        queueMicrotask(() => {
+          if (!this.#isOver) this.#observer.onHeadWritten();
+        });
+      })
       .on('information', (info) => this.#onInformation(info))
       .on('upgrade', (response, upgraded, head) => this.#onUpgrade(response, upgraded, head))
       .on('response', (response) => this.#onResponse(response))
@@ -120,7 +128,7 @@ class UpgradeExchange implements UpstreamExchange {
   }
 
   #onInformation(info: { statusCode: number; statusMessage: string; rawHeaders: string[] }): void {
-    this.#hasResponseBytes = true;
+    this.#progress = 'bytes';
     if (this.#isOver || info.statusCode === 100) return;
     const { statusCode: status, statusMessage: statusText, rawHeaders: fields } = info;
     this.#observer.onInformation({ status, statusText, fields });
@@ -138,7 +146,7 @@ class UpgradeExchange implements UpstreamExchange {
 
   #onResponse(response: IncomingMessage): void {
     if (this.#isOver) return;
-    this.#hasResponseBytes = true;
+    this.#progress = 'head';
     this.#response = response;
     if (!isFramingKnown(response.rawHeaders)) {
       this.#fail(protocolRefusal('response with an unknown transfer coding'));
@@ -158,7 +166,7 @@ class UpgradeExchange implements UpstreamExchange {
   #onResponseEnd(response: IncomingMessage): void {
     if (this.#isOver || !response.complete) return;
     this.#finish();
-    this.#request?.destroy();
+    this.#socket?.destroy();
     this.#observer.onEnd(response.rawTrailers);
   }
 
@@ -173,8 +181,8 @@ class UpgradeExchange implements UpstreamExchange {
   #fail(error: Error): void {
     if (this.#isOver) return;
     this.#finish();
-    this.#request?.destroy();
-    this.#observer.onFailure(exchangeRefusal(error, this.#hasResponseBytes));
+    this.#socket?.destroy();
+    this.#observer.onFailure(exchangeRefusal(error, this.#progress));
   }
 
   #finish(): void {

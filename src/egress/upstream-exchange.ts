@@ -7,6 +7,7 @@ import { hasField } from '../wire/field-list.ts';
 import type { Refusal } from '../kernel/errors.ts';
 import type { Attempt, AttemptSink } from './attempt.ts';
 import { exchangeRefusal, isConnectionFault } from './exchange-fault.ts';
+import type { ResponseProgress } from './exchange-fault.ts';
 import { startNodeAttempt } from './node-attempt.ts';
 import type { ConnectionKind, ConnectionLimits, OriginConnection } from './origin-connection.ts';
 import { RequestBody } from './request-body.ts';
@@ -32,7 +33,7 @@ export class OriginExchange implements UpstreamExchange, ConnectionWaiter, Attem
   #connection: OriginConnection | undefined;
   #isSecondTry = false;
   #isHeadWritten = false;
-  #hasResponseBytes = false;
+  #progress: ResponseProgress = 'nothing';
   #isOver = false;
 
   constructor(
@@ -112,7 +113,7 @@ export class OriginExchange implements UpstreamExchange, ConnectionWaiter, Attem
   }
 
   onResponseByte(): void {
-    this.#hasResponseBytes = true;
+    this.#progress = 'bytes';
   }
 
   onInformation(head: UpstreamResponseHead): void {
@@ -120,6 +121,7 @@ export class OriginExchange implements UpstreamExchange, ConnectionWaiter, Attem
   }
 
   onResponse(head: UpstreamResponseHead): void {
+    this.#progress = 'head';
     this.#observer.onResponse(head);
   }
 
@@ -141,11 +143,12 @@ export class OriginExchange implements UpstreamExchange, ConnectionWaiter, Attem
       this.#pools.request(this);
       return;
     }
-    this.onRefusal(exchangeRefusal(error, this.#hasResponseBytes));
+    this.onRefusal(exchangeRefusal(error, this.#progress));
   }
 
   #mayTryAgain(error: Error): boolean {
-    if (this.#isSecondTry || this.#hasResponseBytes || !isConnectionFault(error)) return false;
+    if (this.#isSecondTry || this.#progress !== 'nothing') return false;
+    if (!isConnectionFault(error)) return false;
     if (this.#connection?.isDenied === true) return false;
     if (this.#body !== null && !this.#body.canRestart) return false;
     return !this.#isHeadWritten || this.#request.replayable;
