@@ -7,6 +7,9 @@ import { loadavg } from 'node:os';
 import type { Figure } from './figure.ts';
 import { writeResults } from './results.ts';
 import { measureConnectionCost } from './rows/connection-cost.ts';
+import { measureDownloadCost } from './rows/download-cost.ts';
+import { measureEventDelay } from './rows/event-delay.ts';
+import { measureIdleMemory } from './rows/idle-memory.ts';
 import { measureRequestCost } from './rows/request-cost.ts';
 import { measureStartTime } from './rows/start-time.ts';
 import { startStage } from './stage.ts';
@@ -37,13 +40,20 @@ if (missing.length === 0) {
   await using stage = await startStage(nginx.command);
   report(await measureRequestCost(stage, hey.command));
   report(await measureConnectionCost(stage, hey.command));
+  report(await measureDownloadCost(stage));
+  report(await measureIdleMemory(stage));
 } else {
   for (const { command, debianPackage } of missing) {
     console.log(`${command} is missing: install the Debian package ${debianPackage}`);
   }
   report(unmeasured(1, 'intercepted request: CPU per request ÷ nginx floor', '≤ 3.0 now'));
   report(unmeasured(2, 'new CONNECT + TLS + one request: CPU ÷ nginx floor', '≤ 2.2'));
+  report(unmeasured(4, '1 GiB download: CPU s/GiB ÷ nginx floor', '≤ 1.8; < 96 MiB'));
+  report(
+    unmeasured(7, 'idle intercepted connection: memory ÷ idle node:https connection', '≤ 1.15'),
+  );
 }
+report(await measureEventDelay());
 report(await measureStartTime());
 
 const seconds = (performance.now() - startedAt) / 1000;

@@ -102,14 +102,17 @@ export class Nginx implements AsyncDisposable {
   }
 }
 
-/** A small JSON answer for every path, as an API gives. */
-export function originBlock(): string {
+/** A small JSON answer for every path, as an API gives; `/big` is a file in `directory`. */
+export function originBlock(directory: string): string {
   return `
   server {
     listen 127.0.0.1:@PORT@ ssl backlog=4096;
     location / {
       default_type application/json;
       return 200 '{"id":"item_0001","object":"item","status":"ok","value":42}';
+    }
+    location = /big {
+      root ${directory};
     }
   }`;
 }
@@ -135,6 +138,7 @@ export function reverseProxyBlock(originPort: number, serverName: string, caFile
       proxy_ssl_verify on;
       proxy_ssl_trusted_certificate ${caFile};
       proxy_ssl_session_reuse on;
+      proxy_max_temp_file_size 0;
     }
   }`;
 }

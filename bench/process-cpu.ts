@@ -48,8 +48,17 @@ export function readTreeCpuSeconds(root: number): number {
   return ticks / readTicksPerSecond();
 }
 
-/** Resident bytes of one process (`VmRSS`). */
-export function readResidentBytes(pid: number): number {
+function readStatusBytes(pid: number, name: string): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+}
+
+/** Resident bytes of one process now. */
+export function readResidentBytes(pid: number): number {
+  return readStatusBytes(pid, 'VmRSS');
+}
+
+/** The most resident bytes one process ever had. */
+export function readPeakBytes(pid: number): number {
+  return readStatusBytes(pid, 'VmHWM');
 }

@@ -6,11 +6,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProduct } from '../test/support/product.ts';
-import type { Product } from '../test/support/product.ts';
+import type { Product, TestSandbox } from '../test/support/product.ts';
 import { TestAuthority } from '../test/support/test-authority.ts';
 import { Nginx, originBlock, reverseProxyBlock } from './nginx.ts';
 
@@ -30,6 +30,10 @@ export interface Stage extends AsyncDisposable {
   readonly floor: Contender;
   readonly baseline: Contender;
   readonly sallyport: Contender;
+  /** Four, so that no limit of one is met; all bind the secret. */
+  readonly sandboxes: readonly TestSandbox[];
+  /** PEM of the authority the origin and the floor use. */
+  readonly originCaPem: string;
 }
 
 async function startBaseline(
@@ -54,10 +58,14 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
     const leaf = authority.mintLeaf([BENCH_HOST, '127.0.0.1']);
     const caFile = join(directory, 'ca.pem');
     await writeFile(caFile, authority.caPem);
+    await writeFile(join(directory, 'big'), '');
+    await truncate(join(directory, 'big'), 2 ** 30);
+    // nginx's worker may run as another user.
+    await chmod(directory, 0o755);
 
     const start = (name: string, httpBlock: string): Promise<Nginx> =>
       Nginx.start({ command: nginxCommand, directory: join(directory, name), leaf, httpBlock });
-    const origin = stack.use(await start('origin', originBlock()));
+    const origin = stack.use(await start('origin', originBlock(directory)));
     const floor = stack.use(
       await start('floor', reverseProxyBlock(origin.port, BENCH_HOST, caFile)),
     );
@@ -75,7 +83,10 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
       auth: { type: 'bearer' },
       hosts: [BENCH_HOST],
     });
-    const sandbox = await product.createSandbox({ secrets: { BENCH_KEY: 'bench' } });
+    const plan = { secrets: { BENCH_KEY: 'bench' } };
+    const sandbox = await product.createSandbox(plan);
+    const sandboxes = [sandbox];
+    for (let i = 1; i < 4; i += 1) sandboxes.push(await product.createSandbox(plan));
     const direct = (name: string, pid: number, port: number): Contender => ({
       name,
       pid,
@@ -86,6 +97,8 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
     return {
       directory,
       product,
+      sandboxes,
+      originCaPem: authority.caPem,
       floor: direct('nginx (floor)', floor.pid, floor.port),
       baseline: direct('http-proxy (baseline)', baseline.child.pid ?? 0, baseline.port),
       sallyport: {
