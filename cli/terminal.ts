@@ -7,7 +7,7 @@ import { processEnvironment, type Environment } from '../src/settings/environmen
 export interface Terminal {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WritableStream;
-  readonly stderr: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WriteStream;
   readonly environment: Environment;
   readonly cwd: string;
   setExitCode(code: number): void;

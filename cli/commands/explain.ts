@@ -31,19 +31,26 @@ export function register(program: Command, terminal: Terminal): void {
 
 async function explain(terminal: Terminal, url: string, options: ExplainOptions): Promise<void> {
   if (!/^https?:\/\//i.test(url)) throw usageFault(`"${url}" is not an http or https URL`);
-  const headers = (options.header ?? []).map(parseHeaderLine);
+  const headers = groupHeaders(options.header ?? []);
   await withAdmin(terminal, options, async (admin) => {
     const explanation = await admin.post<ExplanationView>(`explaining ${url}`, '/explain', {
       sandbox: await readSandboxId(admin, options.sandbox),
-      method: options.method.toUpperCase(),
+      method: options.method,
       url,
-      headers: Object.fromEntries(headers),
+      headers,
       resolve: options.resolve === true,
     });
     if (options.json === true) printJson(terminal, explanation);
     else printExplanation(terminal, explanation);
     if (isRefused(explanation)) terminal.setExitCode(EXIT_CODES.refused);
   });
+}
+
+/** Every copy of a header counts for the decision, so none is lost here. */
+function groupHeaders(lines: readonly string[]): Record<string, string[]> {
+  const headers: Record<string, string[]> = {};
+  for (const [name, text] of lines.map(parseHeaderLine)) (headers[name] ??= []).push(text);
+  return headers;
 }
 
 function parseHeaderLine(line: string): readonly [string, string] {

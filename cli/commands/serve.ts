@@ -4,6 +4,8 @@
  * waiting for exchanges; a third ends the process as if nobody had handled it.
  */
 import type { Command } from 'commander';
+import type { LoadedSettings } from '../../src/settings/load-settings.ts';
+import type { Settings } from '../../src/settings/settings.ts';
 import { awaitSignal } from '../awaited-signal.ts';
 import { formatWelcome } from '../first-steps.ts';
 import { addSettingOptions, readSettings, type SettingOptions } from '../setting-options.ts';
@@ -21,7 +23,7 @@ export function register(program: Command, terminal: Terminal): void {
 }
 
 async function serve(terminal: Terminal, options: ServeOptions): Promise<void> {
-  const { settings } = await readSettings(terminal, options);
+  const settings = withReadableLog(terminal, await readSettings(terminal, options));
   const { startSallyport } = await import('../compose.ts');
   const { environment } = terminal;
   const sallyport = await startSallyport({
@@ -44,6 +46,14 @@ async function serve(terminal: Terminal, options: ServeOptions): Promise<void> {
     else endByForce();
   });
   await sallyport.close();
+}
+
+/** A person at a terminal reads the log too, unless its format was chosen. */
+function withReadableLog(terminal: Terminal, loaded: LoadedSettings): Settings {
+  const { settings, given } = loaded;
+  const isChosen = given.get('log.format')?.source !== 'default';
+  if (isChosen || !terminal.stderr.isTTY) return settings;
+  return { ...settings, log: { ...settings.log, format: 'pretty' } };
 }
 
 /** With no handler left, the signal does what it does to every process. */

@@ -38,16 +38,14 @@ describe('the trust store for the JVM', () => {
     expect(readCertificates(makeJavaTrustStore(bundle))).toEqual(bodies);
   });
 
-  test('is read by a real JVM where there is one', () => {
+  // The JVM of the machine is the better judge; without one the layout above has to do.
+  if (spawnSync('keytool', ['-help']).error !== undefined) return;
+
+  test('is read by the JVM of this machine', () => {
     const directory = mkdtempSync(join(tmpdir(), 'sallyport-jks-'));
     try {
       const file = join(directory, 'trust.jks');
       writeFileSync(file, makeJavaTrustStore(bundle));
-      if (spawnSync('keytool', ['-help']).error !== undefined) {
-        process.stdout.write('no JVM on this machine: its own layout check has to do\n');
-        expect(readCertificates(makeJavaTrustStore(bundle))).toHaveLength(2);
-        return;
-      }
       const listed = execFileSync('keytool', ['-list', '-keystore', file], {
         input: '\n',
         stdio: ['pipe', 'pipe', 'ignore'],
