@@ -176,7 +176,7 @@ class Selection {
    */
   #judgeDead(winners: readonly Candidate[]): Refused | null {
     for (const { candidate, tombstone } of this.#dead) {
-      if (winners.some((winner) => isCovering(winner, candidate))) continue;
+      if (winners.some((winner) => doClaimsOverlap(winner, candidate))) continue;
       const { binding } = candidate;
       if (binding.detached && !isClaimOccupied(candidate, this.#request.head)) continue;
       if (this.#isKept(candidate)) continue;
@@ -253,11 +253,6 @@ const NO_REASONS: ExchangeDecision['considered'] = [];
 
 function isSameSecret(candidate: Candidate, binding: CompiledBinding): boolean {
   return candidate.binding.secretId === binding.secretId;
-}
-
-/** The same secret bound anew, or another that is placed where the dead one would have been. */
-function isCovering(winner: Candidate, dead: Candidate): boolean {
-  return isSameSecret(winner, dead.binding) || doClaimsOverlap(winner, dead);
 }
 
 /** On plain http a secret is used only on a listed port; its placeholder elsewhere is refused as such. */

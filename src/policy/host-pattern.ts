@@ -36,7 +36,6 @@ export function matchesHost(pattern: HostPattern, host: Host): boolean {
   if (pattern.kind === 'exact') return pattern.text === host.text;
   if (host.kind !== 'name' || !host.text.endsWith(pattern.suffix)) return false;
   const labelsEnd = host.text.length - pattern.suffix.length;
-  if (labelsEnd === 0) return false;
   if (pattern.depth === 'any') return true;
   const firstDot = host.text.indexOf('.');
   return firstDot === labelsEnd;

@@ -314,6 +314,22 @@ describe('per_host rules', () => {
     expect(git.placement).toEqual({ type: 'basic', username: 'x-access-token' });
   });
 
+  test('the rule that names the host goes before one that covers it', () => {
+    const mixed = secret('key', {
+      hosts: ['*.example.com'],
+      auth: {
+        perHost: [
+          { type: 'bearer', hosts: ['*.example.com'] },
+          { type: 'basic', hosts: ['api.example.com'] },
+        ],
+      },
+    });
+    const snapshot = snapshotOf({ bound: [bound(mixed)] });
+    expect(onlyWinner(decide(snapshot, LINE)).placement.type).toBe('basic');
+    const other = decide(snapshot, 'GET https://other.example.com/');
+    expect(onlyWinner(other).placement.type).toBe('bearer');
+  });
+
   test('I6: a path that reads two ways chooses no rule', () => {
     const gitlab = secret('gitlab', {
       hosts: ['gitlab.com'],
@@ -388,7 +404,10 @@ describe('tombstones', () => {
   const own = ['Authorization', 'Bearer mine'];
   const dead = [
     ['credential_revoked', bound(secret('key'), { deleted: true })],
-    ['credential_revoked', bound(secret('key', { allowedWorkspacesType: 'NONE' }))],
+    [
+      'credential_revoked',
+      bound(secret('key', { allowedWorkspacesType: 'NONE', allowedWorkspaces: ['workspace-1'] })),
+    ],
     [
       'credential_revoked',
       bound(secret('key', { allowedWorkspacesType: 'SOME', allowedWorkspaces: ['other'] })),
