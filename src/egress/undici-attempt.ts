@@ -10,6 +10,7 @@ import { protocolRefusal } from './exchange-fault.ts';
 import type { UndiciConnection } from './origin-connection.ts';
 import type { BodyStream } from './request-body.ts';
 import { isConnectionBound, isFramingKnown } from './response-fields.ts';
+import { passOverContinue } from './unasked-continue.ts';
 import type { UpstreamRequest } from './upstream.ts';
 import type { UpstreamPools } from './upstream-pools.ts';
 
@@ -36,6 +37,7 @@ export function startUndiciAttempt(
     // undici asks for a Readable and uses the part of it that BodyStream is.
     body: body as unknown as Readable | null,
   };
+  if (body !== null) passOverContinue(connection.socket, () => attempt.onResponseStarted());
   connection.client.dispatch(options, attempt);
   return attempt;
 }

@@ -3,7 +3,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { originAt, requestTo, run, start } from './exchange-recorder.ts';
 import { answering, OK } from './raw-origin.ts';
-import { closeAll, originWith, upstreamWith } from './upstream-kit.ts';
+import { closeAll, originWith, settle, upstreamWith } from './upstream-kit.ts';
 
 afterEach(closeAll);
 
@@ -169,6 +169,32 @@ describe('the response', () => {
     const recorder = await run(upstreamWith(), requestTo(originAt(origin.port)));
     expect(recorder.calls).toEqual(['headWritten', 'information 103', 'response', 'data', 'end']);
     expect(recorder.informational[0]?.fields).toEqual(['Link', '</a>']);
+  });
+
+  test.each([1, 2])('a 100 that nobody asked for is passed over (in %i pieces)', async (pieces) => {
+    const answers = ['HTTP/1.1 100 Continue\r\nX: y\r\n\r\n', OK];
+    const origin = await originWith((record) => {
+      if (!record.received.endsWith('hello')) return;
+      if (pieces === 1) record.socket.write(answers.join(''));
+      else {
+        record.socket.write(answers[0] ?? '');
+        setTimeout(() => record.socket.write(OK), 20);
+      }
+    });
+    const upstream = upstreamWith();
+    for (let i = 0; i < 2; i += 1) {
+      const recorder = await run(
+        upstream,
+        requestTo(originAt(origin.port), {
+          method: 'POST',
+          body: Readable.from([Buffer.from('hello')]),
+          contentLength: 5,
+        }),
+      );
+      expect(recorder.calls).toEqual(['headWritten', 'response', 'data', 'end']);
+      await settle();
+    }
+    expect(origin.connections).toHaveLength(1);
   });
 
   test('HEAD, 204 and 304 end without a body and keep their connection', async () => {
