@@ -14,7 +14,8 @@ import { respondFailure } from './respond.ts';
 
 export interface AdminListenOptions {
   readonly handler: AdminHandler;
-  readonly listen: { readonly host: string; readonly port: number };
+  /** `host: null`: every address. */
+  readonly listen: { readonly host: string | null; readonly port: number };
   /** PEM texts. */
   readonly tls?: { readonly certPem: string; readonly keyPem: string } | null;
   readonly logger: Logger;
@@ -71,12 +72,12 @@ export async function startAdmin(options: AdminListenOptions): Promise<AdminList
 async function listen(server: Server, { host, port }: AdminListenOptions['listen']): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen({ host, port }, resolve);
+  server.listen(host === null ? { port } : { host, port }, resolve);
   try {
     await promise;
   } catch (cause) {
     throw new StartError(
-      `The admin API cannot listen on ${host}:${port}.`,
+      `The admin API cannot listen on ${host ?? '*'}:${port}.`,
       'Choose another admin.listen, or stop what is using it.',
       { cause },
     );

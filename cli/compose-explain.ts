@@ -1,0 +1,55 @@
+/**
+ * `explain` put together: the snapshot the proxy would use, the network decision it would take (names are
+ * resolved only when asked), and the deciders themselves.
+ */
+import type { ExplainQuery } from '../admin-api/deps.ts';
+import type { Resolver } from '../src/egress/resolve.ts';
+import type { Clock } from '../src/kernel/clock.ts';
+import { ControlError, Refusal } from '../src/kernel/errors.ts';
+import { decideIntercept } from '../src/policy/decide-intercept.ts';
+import { decideNetwork } from '../src/policy/decide-network.ts';
+import type { NetworkEnvironment } from '../src/policy/decide-network.ts';
+import type { NetworkDecision } from '../src/policy/decision.ts';
+import { explainExchange } from '../src/policy/explain.ts';
+import type { Explanation } from '../src/policy/explain.ts';
+import type { HostPattern } from '../src/policy/host-pattern.ts';
+import type { PolicyFeed } from '../src/policy/policy-feed.ts';
+import type { Snapshot } from '../src/policy/snapshot.ts';
+
+interface ExplainParts {
+  readonly feed: PolicyFeed;
+  readonly network: NetworkEnvironment;
+  readonly neverIntercept: readonly HostPattern[];
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+}
+
+/** ControlError `not_found` when the sandbox went away meanwhile. */
+export async function explain(parts: ExplainParts, query: ExplainQuery): Promise<Explanation> {
+  const snapshot = await parts.feed.snapshotOf(query.sandboxId);
+  if (snapshot === undefined) throw new ControlError('not_found');
+  const { head } = query;
+  const target = { host: head.host, port: head.port };
+  return explainExchange(snapshot, head, {
+    nowMs: parts.clock.nowMs(),
+    network: await judgeNetwork(parts, snapshot, query),
+    intercept: decideIntercept(snapshot, target, parts.neverIntercept),
+  });
+}
+
+async function judgeNetwork(
+  parts: ExplainParts,
+  snapshot: Snapshot,
+  { head, resolve }: ExplainQuery,
+): Promise<NetworkDecision> {
+  const target = { host: head.host, port: head.port };
+  const byName = decideNetwork(snapshot, target, null, parts.network);
+  if (byName.verdict !== 'resolve' || !resolve) return byName;
+  try {
+    const { addresses, dialPort } = await parts.resolver.resolve(head.host, snapshot.sandboxId);
+    return decideNetwork(snapshot, target, addresses, { ...parts.network, dialPort });
+  } catch (error) {
+    if (error instanceof Refusal) return { verdict: 'refuse', refusal: error, matchRule: null };
+    throw error;
+  }
+}
