@@ -4,17 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import type { Logger } from '../../src/kernel/logger.ts';
 import { startStore } from '../../src/store/start-store.ts';
 import type { Store } from '../../src/store/store.ts';
-
-export const silentLogger: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silentLogger,
-};
+import { silentLogger } from './silent-logger.ts';
 
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'sallyport-store-'));

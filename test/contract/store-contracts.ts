@@ -1,0 +1,26 @@
+/**
+ * The contract suite: what every database must do, told once and run against each real one. A database
+ * joins by calling `describeStoreContracts` with a way to open an empty store.
+ */
+import { describe } from 'vitest';
+import type { Store } from '../../src/store/store.ts';
+import { describeAuditContract } from './audit-contract.ts';
+import { describeOrganizationContract } from './organization-contract.ts';
+import { describePolicyContract } from './policy-contract.ts';
+import { describeSandboxContract } from './sandbox-contract.ts';
+import { describeSecretContract } from './secret-contract.ts';
+import { describeUsageContract } from './usage-contract.ts';
+
+/** Opens a store on an empty database; whoever made it closes it when the test ends. */
+export type MakeStore = () => Promise<Store>;
+
+export function describeStoreContracts(name: string, makeStore: MakeStore): void {
+  describe(`${name} keeps the storage contracts`, () => {
+    describeOrganizationContract(makeStore);
+    describeSecretContract(makeStore);
+    describeSandboxContract(makeStore);
+    describePolicyContract(makeStore);
+    describeAuditContract(makeStore);
+    describeUsageContract(makeStore);
+  });
+}
