@@ -17,7 +17,7 @@ import { connectRefusal, timeoutRefusal, tlsRefusal } from './dial-fault.ts';
 import type { Trust } from './trust.ts';
 import type { Origin } from './upstream.ts';
 
-export interface DialOptions {
+interface DialOptions {
   /** Aborting rejects with the signal's reason and destroys what was being opened. */
   readonly signal?: AbortSignal | undefined;
 }

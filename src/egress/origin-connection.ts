@@ -27,8 +27,6 @@ interface ConnectionBase {
   readonly poolKey: string;
   /** Of the exchange that uses it, or used it last. */
   origin: Origin;
-  /** It served an exchange before: the origin may have closed it meanwhile. */
-  isReused: boolean;
   /** It saw NTLM or Negotiate, which authenticate connections instead of requests. */
   isTainted: boolean;
   isIdle: boolean;
@@ -54,7 +52,7 @@ export interface NodeConnection extends ConnectionBase {
 export type OriginConnection = UndiciConnection | NodeConnection;
 
 /** The undici client was asked for a second socket: the first one ended before anything was written. */
-export class ConnectionGone extends Error {
+class ConnectionGone extends Error {
   override readonly name = 'ConnectionGone';
 }
 
@@ -67,7 +65,6 @@ export function createConnection(
   const base: ConnectionBase = {
     socket,
     ...place,
-    isReused: false,
     isTainted: false,
     isIdle: false,
     isForgotten: false,

@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { FIXED } from '../kernel/limits.ts';
 
 /** The source ended without saying so: the client went away. */
-export class BodyAborted extends Error {
+class BodyAborted extends Error {
   override readonly name = 'BodyAborted';
   readonly code = 'SALLYPORT_BODY_ABORTED';
 }

@@ -78,7 +78,6 @@ export class UpstreamPools {
       this.discard(connection);
       return;
     }
-    connection.isReused = true;
     connection.isIdle = true;
     if (connection.kind === 'node') watchIdle(connection);
     this.#poolOf(connection.poolKey).idle.push(connection);

@@ -1,7 +1,7 @@
 /** A tiny authoritative DNS server over UDP (RFC 1035): A and AAAA from a table, or silence. */
 import { createSocket } from 'node:dgram';
 
-export interface DnsRecordSet {
+interface DnsRecordSet {
   readonly a?: readonly string[];
   readonly aaaa?: readonly string[];
   readonly ttlS?: number;
