@@ -4,6 +4,8 @@
  * keeps what it has and tries again; it refuses an event only when the queue has no room for its sandbox
  * (I4), and counts that.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startDeadline } from '../kernel/deadline.ts';
 import { mintId } from '../kernel/ids.ts';
 import { FIXED } from '../kernel/limits.ts';
 import type { Limits } from '../kernel/limits.ts';
@@ -62,6 +64,7 @@ class QueuedTrail implements RunningTrail {
   #retryMs = 0;
   #dropped = 0;
   #stored = 0;
+  #closing: Promise<number> | undefined;
 
   constructor(options: TrailOptions) {
     this.#options = options;
@@ -108,16 +111,18 @@ class QueuedTrail implements RunningTrail {
     while (this.#stored < target) await this.#write();
   }
 
-  async close(deadlineMs = 5_000): Promise<number> {
-    clearTimeout(this.#timer);
-    const retryUntil = AbortSignal.timeout(deadlineMs);
-    while (this.queued > 0 && !retryUntil.aborted) {
-      try {
-        await this.#write();
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MIN_MS));
-      }
+  close(deadlineMs = 5_000): Promise<number> {
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  async #close(deadlineMs: number): Promise<number> {
+    const deadline = startDeadline(deadlineMs);
+    while (this.queued > 0 && !deadline.passed) {
+      const written = await deadline.race(this.#write());
+      if (!written) await deadline.race(sleep(RETRY_MIN_MS));
     }
+    deadline.end();
     clearTimeout(this.#timer);
     const lost = this.queued;
     if (lost > 0) {
@@ -153,7 +158,7 @@ class QueuedTrail implements RunningTrail {
   #write(): Promise<void> {
     this.#writing ??= this.#writeBatch().finally(() => {
       this.#writing = undefined;
-      if (this.queued > 0) this.#schedule(this.#nextDelayMs());
+      if (this.queued > 0 && this.#closing === undefined) this.#schedule(this.#nextDelayMs());
     });
     return this.#writing;
   }

@@ -3,6 +3,8 @@
  * most every second and at the end. What the store refused is kept and sent again; a mark counts in
  * `pendingOf` until well after the store has it, so that a reader of both misses nothing.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startDeadline } from '../kernel/deadline.ts';
 import { FIXED } from '../kernel/limits.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { UsageBook, UsageMark, UsageStore } from './usage-store.ts';
@@ -98,22 +100,15 @@ class PagedUsageBook implements RunningUsageBook {
 
   async close(deadlineMs = 5_000): Promise<void> {
     clearInterval(this.#timer);
-    const deadline = AbortSignal.timeout(deadlineMs);
-    for (;;) {
-      try {
-        await this.flush();
-        return;
-      } catch (error) {
-        if (deadline.aborted) {
-          this.#options.logger.error(
-            { err: error },
-            'last-used times were not stored before the end',
-          );
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    const deadline = startDeadline(deadlineMs);
+    while (!(await deadline.race(this.flush()))) {
+      if (deadline.passed) {
+        this.#options.logger.error({}, 'last-used times were not stored before the end');
+        break;
       }
+      await deadline.race(sleep(RETRY_MS));
     }
+    deadline.end();
   }
 
   #entry(secretId: string, versionId: string): Entry | undefined {
