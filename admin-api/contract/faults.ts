@@ -39,11 +39,17 @@ function faultsOf(issue: Issue, before: readonly PropertyKey[]): FieldFault[] {
   return [{ path: formatPath(path), message: messageOf(issue) }];
 }
 
-/** Of a union, what was probably meant: the alternative whose fault lies deepest, else the last. */
+/**
+ * Of a union, what was probably meant: the alternative whose faults lie inside its fields, else the one
+ * with the fewest.
+ */
 function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] {
   const depth = (branch: readonly Issue[]): number =>
-    Math.max(0, ...branch.map((issue) => issue.path.length));
-  return branches.reduce((best, branch) => (depth(branch) >= depth(best) ? branch : best));
+    Math.max(1, ...branch.map((issue) => issue.path.length));
+  return branches.reduce((best, branch) => {
+    if (depth(branch) !== depth(best)) return depth(branch) > depth(best) ? branch : best;
+    return branch.length < best.length ? branch : best;
+  });
 }
 
 function messageOf(issue: Issue): string {

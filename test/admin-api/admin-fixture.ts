@@ -1,0 +1,217 @@
+/**
+ * The control plane on a real database, without ports: real store, vault, feed, books. The clock can be
+ * set forward. `answers` keeps every response text, for canaries.
+ */
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AdminDeps, ExplainQuery } from '../../admin-api/deps.ts';
+import { createAdminHandler, type AdminHandler } from '../../admin-api/handler.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
+import { DEFAULT_LIMITS } from '../../src/kernel/limits.ts';
+import type { Logger } from '../../src/kernel/logger.ts';
+import { ApiKeyService } from '../../src/organizations/api-key-service.ts';
+import { bootstrapOrganization } from '../../src/organizations/bootstrap.ts';
+import { explainExchange, type Explanation } from '../../src/policy/explain.ts';
+import { parseHostPattern } from '../../src/policy/host-pattern.ts';
+import type { PolicyChange } from '../../src/policy/policy-feed.ts';
+import { SnapshotFeed } from '../../src/policy/snapshot-feed.ts';
+import { loadCatalogue } from '../../src/providers/catalogue.ts';
+import { BindingService } from '../../src/sandboxes/binding-service.ts';
+import { SandboxService } from '../../src/sandboxes/sandbox-service.ts';
+import { SecretBinder } from '../../src/sandboxes/secret-binding.ts';
+import { SecretService } from '../../src/secrets/secret-service.ts';
+import { startStore } from '../../src/store/start-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { startUsageBook, type RunningUsageBook } from '../../src/usage/usage-book.ts';
+import { openVault } from '../../src/vault/open-vault.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // The tests read answers of every shape; each asserts what it reads.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly json: any;
+}
+
+export interface AdminFixture extends AsyncDisposable {
+  readonly key: string;
+  readonly store: Store;
+  readonly usage: RunningUsageBook;
+  readonly feed: SnapshotFeed;
+  readonly handler: AdminHandler;
+  readonly deps: AdminDeps;
+  /** In force, in order. */
+  readonly changes: readonly PolicyChange[];
+  readonly logged: readonly string[];
+  readonly answers: readonly string[];
+  readonly clock: Clock & { advance(ms: number): void };
+  call(method: string, path: string, body?: unknown, key?: string | null): Promise<Answer>;
+  /** As `call`, with full control. */
+  send(path: string, init: RequestInit, address?: string): Promise<Answer>;
+  /** Every byte the store wrote. */
+  readDatabase(): Promise<Buffer>;
+}
+
+export interface FixtureOptions {
+  readonly allowWidening?: boolean;
+  readonly neverIntercept?: readonly string[];
+}
+
+const URL_BASE = 'http://admin.test';
+
+export async function startAdminFixture(options: FixtureOptions = {}): Promise<AdminFixture> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'sallyport-admin-'));
+  const logged: string[] = [];
+  const logger = createTestLogger(logged);
+  const clock = createTestClock();
+  const store = await startStore({ url: null, dataDir, logger, clock });
+  const vault = await openVault({
+    instance: store.instance,
+    limits: DEFAULT_LIMITS,
+    masterKey: null,
+    keyFile: join(dataDir, 'master.key'),
+    dataDir,
+  });
+  const usage = startUsageBook({ store: store.usage, logger });
+  const feed = new SnapshotFeed({
+    store: store.policy,
+    sandboxIdsOfSecret: (organizationId, secretId) =>
+      store.secrets.listSandboxIdsOfSecret(organizationId, secretId),
+    clock,
+    limits: DEFAULT_LIMITS,
+    onError: (error) => logged.push(String(error)),
+  });
+  const changes: PolicyChange[] = [];
+  const announcer = {
+    announce: async (change: PolicyChange) => {
+      await feed.announce(change);
+      changes.push(change);
+    },
+  };
+  const { adminKey } = await bootstrapOrganization({
+    organizations: store.organizations,
+    clock,
+    bootstrapKey: null,
+  });
+  const catalogue = loadCatalogue();
+  const binder = new SecretBinder({
+    secrets: store.secrets,
+    catalogue,
+    neverIntercept: (options.neverIntercept ?? []).map((text) => parseHostPattern(text, 'any')),
+  });
+  const common = { changes: announcer, clock, logger };
+  const { organizations } = store;
+  const sandboxes = new SandboxService({
+    ...common,
+    store: store.sandboxes,
+    organizations,
+    binder,
+  });
+  const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
+  const deps: AdminDeps = {
+    secrets: new SecretService({
+      ...common,
+      store: store.secrets,
+      organizations,
+      audit: store.audit,
+      usage,
+      catalogue,
+      sealer: vault,
+      allowWidening: options.allowWidening ?? false,
+    }),
+    sandboxes,
+    bindings: new BindingService({ ...common, store: store.sandboxes, sandboxes, binder }),
+    apiKeys,
+    organizations,
+    catalogue,
+    audit: store.audit,
+    explain: (query) => explain(feed, clock, query),
+    ca: () => ({ caPem: 'CA PEM\n', bundlePem: 'BUNDLE PEM\n' }),
+    metrics: {
+      text: () => Promise.resolve('sallyport_up 1\n'),
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    },
+    ready: () => store.ping(),
+    proxyUrl: () => 'http://127.0.0.1:3128',
+    logger,
+    clock,
+    limits: DEFAULT_LIMITS,
+  };
+  const handler = createAdminHandler(deps);
+  const key = adminKey ?? '';
+  const answers: string[] = [];
+
+  async function send(path: string, init: RequestInit, address = '192.0.2.1'): Promise<Answer> {
+    const response = await handler(new Request(URL_BASE + path, init), { address });
+    const text = await response.text();
+    answers.push(text);
+    const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
+    const json: unknown = isJson ? JSON.parse(text) : undefined;
+    return { status: response.status, headers: response.headers, text, json };
+  }
+
+  return {
+    key,
+    store,
+    usage,
+    feed,
+    handler,
+    deps,
+    changes,
+    logged,
+    answers,
+    clock,
+    send,
+    call: (method, path, body, asKey = key) =>
+      send(path, {
+        method,
+        headers: asKey === null ? {} : { 'x-api-key': asKey },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    async readDatabase() {
+      const files = (await readdir(dataDir)).filter((name) => name.includes('.db'));
+      return Buffer.concat(await Promise.all(files.map((name) => readFile(join(dataDir, name)))));
+    },
+    async [Symbol.asyncDispose]() {
+      await apiKeys.close();
+      await usage.close();
+      await store.close();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+async function explain(
+  feed: SnapshotFeed,
+  clock: Clock,
+  query: ExplainQuery,
+): Promise<Explanation> {
+  const snapshot = await feed.snapshotOf(query.sandboxId);
+  if (snapshot === undefined) throw new Error('the sandbox is gone');
+  return explainExchange(snapshot, query.head, {
+    nowMs: clock.nowMs(),
+    network: { verdict: 'resolve' },
+    intercept: 'intercept',
+  });
+}
+
+function createTestClock(): Clock & { advance(ms: number): void } {
+  let aheadMs = 0;
+  return {
+    nowMs: () => Date.now() + aheadMs,
+    monotonicMs: () => performance.now() + aheadMs,
+    advance(ms) {
+      aheadMs += ms;
+    },
+  };
+}
+
+function createTestLogger(lines: string[]): Logger {
+  const log = (fields: Record<string, unknown>, message: string): void => {
+    const error = fields['err'] instanceof Error ? fields['err'].stack : '';
+    lines.push(`${message} ${JSON.stringify(fields)} ${error}`);
+  };
+  return { debug: log, info: log, warn: log, error: log, child: () => createTestLogger(lines) };
+}
