@@ -28,7 +28,7 @@ const SERVER_AUTH = sequence(objectIdentifier('1.3.6.1.5.5.7.3.1'));
 const DIGITAL_SIGNATURE = bitString(Buffer.from([0b1000_0000]), 7);
 const KEY_CERT_SIGN_CRL_SIGN = bitString(Buffer.from([0b0000_0110]), 1);
 
-export interface Validity {
+interface Validity {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }

@@ -72,7 +72,7 @@ export const REFUSALS = {
     false,
     8,
     'The request head is too large.',
-    'Send fewer or shorter header fields, or raise limits.headBytesMax or limits.headFieldsMax.',
+    'Send fewer or shorter header fields, or raise limits.head_bytes_max or limits.head_fields_max.',
   ),
   request_timeout: refusal(
     408,
@@ -240,7 +240,7 @@ export const REFUSALS = {
     true,
     8,
     'Too many connections are open.',
-    'Close idle connections, or raise limits.connectionsMax or limits.connectionsPerSandboxMax.',
+    'Close idle connections, or raise limits.connections_max or limits.connections_per_sandbox_max.',
   ),
   shutting_down: refusal(
     503,
@@ -272,7 +272,7 @@ export const REFUSALS = {
     true,
     4,
     'The origin did not answer in time.',
-    'Retry, or raise limits.connectTimeoutMs or limits.responseHeadTimeoutMs.',
+    'Retry, or raise limits.connect_timeout_ms or limits.response_head_timeout_ms.',
   ),
   upstream_tls_failed: refusal(
     502,

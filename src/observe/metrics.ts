@@ -10,10 +10,10 @@ import { ExchangeCounter } from './exchange-counter.ts';
 import type { ExchangeProtocol } from './exchange-counter.ts';
 import { addCounter, addGauge, addLoopDelay, each, single } from './metric-families.ts';
 
-export type ConnectionKind = 'client' | 'tunnel' | 'intercepted' | 'upgraded';
+type ConnectionKind = 'client' | 'tunnel' | 'intercepted' | 'upgraded';
 
 /** Read at each scrape. */
-export interface GaugeSources {
+interface GaugeSources {
   readonly upstreamConnections: () => number;
   readonly auditQueue: () => number;
   readonly policyAgeSeconds: () => number;

@@ -16,7 +16,7 @@ export function prettyDestination(destination: LogDestination): LogDestination {
 }
 
 /** One line of JSON with its newline → one or several readable lines with theirs. */
-export function formatPrettyLine(line: string): string {
+function formatPrettyLine(line: string): string {
   const parsed = readLine(line);
   if (parsed === undefined) return line;
   const { time, level, message, ...fields } = parsed;

@@ -23,7 +23,7 @@ export interface SettingsInput {
 }
 
 /** One setting as it was given, before parsing. */
-export interface GivenSetting {
+interface GivenSetting {
   readonly value: unknown;
   readonly source: SettingSource;
 }

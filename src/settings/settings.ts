@@ -67,7 +67,7 @@ export interface Settings {
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** Where a setting's value came from. */
 export type SettingSource = 'default' | 'file' | 'environment' | 'flag';

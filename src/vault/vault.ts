@@ -22,7 +22,7 @@ interface OpenedValue {
 }
 
 /** Sealed blobs of the instance itself, bound to their name. */
-export interface ItemVault {
+interface ItemVault {
   sealItem(name: string, content: Uint8Array): Uint8Array;
   /** Throws EnvelopeFault. */
   openItem(name: string, sealed: Uint8Array): Uint8Array;
