@@ -1,5 +1,5 @@
 /** `/sandboxes/{id}/secrets`, `/token`, `/env`, `/disconnect`: what a sandbox holds and has open. */
-import { z } from '@hono/zod-openapi';
+import type { z } from '@hono/zod-openapi';
 import { formatEnv } from '../../src/sandboxes/sandbox-env.ts';
 import {
   bindingCreateSchema,

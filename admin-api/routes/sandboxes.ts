@@ -140,7 +140,7 @@ function filterOf(query: z.output<typeof sandboxListQuery>): SandboxFilter {
   const metadata: Record<string, string> = {};
   for (const [name, text] of Object.entries(rest)) {
     if (!name.startsWith(METADATA)) throw fieldError(name, 'is not a known parameter here');
-    metadata[name.slice(METADATA.length)] = String(text);
+    metadata[name.slice(METADATA.length)] = text;
   }
   return {
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),

@@ -30,7 +30,7 @@ afterAll(async () => {
 
 async function created(extra: Record<string, unknown> = {}): Promise<Answer['json']> {
   const answer = await admin.call('POST', '/sandboxes', { name: 'box', ...extra });
-  expect(answer.status, answer.text).toBe(201);
+  expect(answer.status).toBe(201);
   return answer.json;
 }
 
