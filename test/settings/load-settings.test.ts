@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { StartError } from '../../src/kernel/errors.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/limits.ts';
@@ -108,6 +108,13 @@ describe('the file', () => {
     expect(fault.message).not.toContain('not-a-real-password');
     expect(faultOfFile('- a\n- b').message).toContain('does not contain a map');
     expect(faultOfFile('log: {level: warn}\nlog: {level: info}').message).toContain('neither YAML');
+  });
+
+  test('is found from the working directory', () => {
+    const file = writeFile('log: { level: warn }');
+    const loaded = load({ file: 'sallyport.yaml', cwd: dirname(file) });
+    expect(loaded.settings.log.level).toBe('warn');
+    expect(loaded.file).toBe(file);
   });
 
   test('that is not there is named', () => {
