@@ -13,7 +13,7 @@ import { Stage, type Outcome } from './stage.ts';
 
 const KEY = `not-a-real-key-${randomBytes(18).toString('base64url')}`;
 const OTHER_KEY = `not-a-real-key-${randomBytes(18).toString('base64url')}`;
-const WIDTH = 100;
+const WIDTH = 150;
 
 let broken = 0;
 

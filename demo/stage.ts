@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -68,6 +69,7 @@ export class Stage {
         PATH: process.env['PATH'],
         HOME: this.directory,
         TMPDIR: this.directory,
+        NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
         GIT_TERMINAL_PROMPT: '0',
         GIT_CONFIG_NOSYSTEM: '1',
         SALLYPORT_URL: this.#adminUrl,

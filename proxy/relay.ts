@@ -249,8 +249,11 @@ function passOn(from: Duplex, to: Duplex): void {
   });
 }
 
-/** A reset, so that nobody takes what came so far for all there was. */
+/**
+ * A reset, so that nobody takes what came so far for all there was. Not after our own end was sent: libuv
+ * refuses to reset a socket that was shut down, and Node then spins for ever when the process ends.
+ */
 function breakOff(socket: Duplex): void {
-  if (socket instanceof Socket) socket.resetAndDestroy();
+  if (socket instanceof Socket && !socket.writableEnded) socket.resetAndDestroy();
   else socket.destroy();
 }

@@ -1,6 +1,7 @@
 /** The real command line as a child process, with an environment of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
@@ -47,5 +48,11 @@ export async function runProgram(
 /** Nothing of ours from outside; this Node first on the path. */
 export function commandEnv(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   const { PATH = '', HOME = '/' } = process.env;
-  return { PATH: `${resolve(process.execPath, '..')}:${PATH}`, HOME, ...more };
+  return {
+    PATH: `${resolve(process.execPath, '..')}:${PATH}`,
+    HOME,
+    // Shared, also by commands that get a temporary directory of their own.
+    NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+    ...more,
+  };
 }

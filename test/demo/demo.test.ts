@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -13,12 +13,20 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(temporary, { recursive: true, force: true }));
 
-/** Processes that were started for this directory. */
-async function processesOf(directory: string): Promise<string> {
-  return (await runProgram('ps', ['-eo', 'args'])).stdout
-    .split('\n')
-    .filter((line) => line.includes(directory))
-    .join('\n');
+/** Command lines of processes that were started for this directory. */
+function processesOf(directory: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(readCommandLine)
+    .filter((line) => line.includes(directory));
+}
+
+function readCommandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
 }
 
 describe('npm run demo', () => {
@@ -31,7 +39,7 @@ describe('npm run demo', () => {
     expect(stdout).toContain('Everything was as promised.');
     expect(code).toBe(0);
     expect(readdirSync(temporary)).toEqual([]);
-    expect(await processesOf(temporary)).toBe('');
+    expect(processesOf(temporary)).toEqual([]);
   }, 60_000);
 
   test('Control-C in the middle leaves nothing behind either', async () => {
@@ -42,6 +50,6 @@ describe('npm run demo', () => {
     const [code] = (await once(demo, 'close')) as [number | null];
     expect(code).toBe(130);
     expect(readdirSync(temporary)).toEqual([]);
-    expect(await processesOf(temporary)).toBe('');
+    expect(processesOf(temporary)).toEqual([]);
   }, 60_000);
 });
