@@ -5,8 +5,8 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
-import { StartError } from '../src/kernel/errors.ts';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import { ControlError, StartError } from '../src/kernel/errors.ts';
 import type { Limits } from '../src/kernel/limits.ts';
 import type { Logger } from '../src/kernel/logger.ts';
 import type { AdminHandler } from './handler.ts';
@@ -39,7 +39,10 @@ export async function startAdmin(options: AdminListenOptions): Promise<AdminList
   const { handler, logger, limits } = options;
   const listener = getRequestListener(
     (request, { incoming }) => handler(request, { address: incoming.socket.remoteAddress ?? '' }),
-    { overrideGlobalObjects: false, errorHandler: (error) => respondFailure(error, '-', logger) },
+    {
+      overrideGlobalObjects: false,
+      errorHandler: (error) => respondFailure(readFault(error), '-', logger),
+    },
   );
   const serverOptions = {
     headersTimeout: limits.headTimeoutMs,
@@ -83,6 +86,12 @@ async function listen(server: Server, { host, port }: AdminListenOptions['listen
     );
   }
   server.removeListener('error', reject);
+}
+
+/** What could not be made into a Request at all: a Host or target that is none. */
+function readFault(error: unknown): unknown {
+  if (!(error instanceof RequestError)) return error;
+  return new ControlError('bad_request', { message: 'The request is malformed.', cause: error });
 }
 
 async function close(server: Server): Promise<void> {

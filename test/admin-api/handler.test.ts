@@ -200,7 +200,7 @@ describe('paths and methods', () => {
     const answer = await admin.send(path, { method, headers: { 'x-api-key': admin.key } });
     expect(answer.status).toBe(status);
     expect(answer.json.error.code).toBe('not_found');
-    if (status === 405) expect(answer.headers.get('allow')).toBeTruthy();
+    expect(answer.headers.has('allow')).toBe(status === 405);
   });
 
   test('no answer allows another origin to read it', async () => {
