@@ -48,8 +48,9 @@ function countFaults(row: AttackCase, count: number, evidence: Evidence): string
     faults.push(`${count} requests arrived, not ${row.requests}`);
   }
   const successes = evidence.statuses.filter((status) => status < 400).length;
-  if (successes !== count && !row.isCutOff) {
-    faults.push(`${successes} answers without a refusal for ${count} requests`);
+  if (successes > count) faults.push(`${successes} successes for ${count} requests`);
+  if (row.expect === 'arrives' && successes < count) {
+    faults.push(`${count} requests arrived and were answered ${evidence.statuses.join(', ')}`);
   }
   if (evidence.hung && !row.isCutOff) faults.push('the client was left hanging');
   return faults;

@@ -171,13 +171,13 @@ const upgrades: readonly AttackCase[] = [
   attack(
     'Upgrade: h2c with a body',
     'arrives',
-    head('POST /h2c HTTP/1.1', ...h2c, `Content-Length: ${body.length}`) + body,
+    head('POST /upgrade HTTP/1.1', ...h2c, `Content-Length: ${body.length}`) + body,
     { ...noUpgrade, body },
   ),
   attack(
     'Upgrade: h2c with a chunked body',
     'arrives',
-    `${head('POST /h2c HTTP/1.1', ...h2c, 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`,
+    `${head('POST /upgrade HTTP/1.1', ...h2c, 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`,
     { ...noUpgrade, body: 'hello' },
   ),
   attack('Upgrade: TLS/1.0', 'arrives', get('Connection: Upgrade', 'Upgrade: TLS/1.0'), {
