@@ -12,7 +12,7 @@ import type { Cidr } from '../wire/ranges.ts';
 import { isInCidr, readCidr } from '../wire/ranges.ts';
 import { specialPurposeClass } from '../wire/special-purpose.ts';
 
-export interface AddressGuardOptions {
+interface AddressGuardOptions {
   /** `egress.allow_private`: addresses and CIDR ranges. */
   readonly allowPrivate: readonly string[];
   /** Where this instance listens; asked at every look, since port 0 is known only once it listens. */

@@ -59,11 +59,6 @@ export function embeddedIpv4s(address: Address): readonly Address[] {
   return NONE;
 }
 
-/** The first of `embeddedIpv4s`. */
-export function embeddedIpv4(address: Address): Address | undefined {
-  return embeddedIpv4s(address)[0];
-}
-
 const NONE: readonly Address[] = [];
 
 /** RFC 6052 section 2.2: bits 64 to 71 stay zero, so a /48, /56 and /64 prefix each put IPv4 elsewhere. */

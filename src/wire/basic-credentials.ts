@@ -4,7 +4,7 @@
  * must decode too. Text is UTF-8. Nothing here compares or keeps a credential.
  */
 
-export interface BasicCredentials {
+interface BasicCredentials {
   readonly username: string;
   readonly password: string;
 }

@@ -29,14 +29,6 @@ export function fieldValues(fields: readonly string[], lowerName: string): strin
   return values;
 }
 
-export function countFields(fields: readonly string[], lowerName: string): number {
-  let count = 0;
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (isFieldName(fields[index], lowerName)) count++;
-  }
-  return count;
-}
-
 export function hasField(fields: readonly string[], lowerName: string): boolean {
   return readField(fields, lowerName) !== undefined;
 }

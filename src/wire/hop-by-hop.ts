@@ -72,11 +72,6 @@ export function checkConnectionOptions(
   }
 }
 
-/** Every normalized name that must not travel: the fixed ones and those named by `Connection`. */
-export function hopByHopNames(fields: readonly string[]): ReadonlySet<string> {
-  return new Set([...HOP_BY_HOP, ...connectionOptions(fields)]);
-}
-
 function trimOws(text: string): string {
   return text.replace(/^[ \t]+|[ \t]+$/g, '');
 }

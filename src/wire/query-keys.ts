@@ -3,7 +3,7 @@
  * decoded once. Removing and adding pairs leaves every other byte as it was sent.
  */
 
-export interface QueryPair {
+interface QueryPair {
   /** Decoded once. */
   readonly key: string;
   /** Decoded once; `''` without `=`. */

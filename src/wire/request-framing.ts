@@ -3,14 +3,14 @@
  * 5.1: what two readers could take differently is refused (I6). Works on what Node's parser hands over and
  * covers what llhttp lets through. Already refused by llhttp, and invisible here: obs-fold, bare CR or LF,
  * NUL, space before the colon, malformed chunk sizes. Invisible and harmless, because the head is written
- * anew: several spaces in the request line, chunk extensions, empty lines before the request line.
+ * anew: several spaces in the request line, chunk extensions, empty lines before it, `RTSP/1.0`.
  */
 import { Refusal } from '../kernel/errors.ts';
 import { normalizeFieldName } from './field-list.ts';
 import { connectionOptions } from './hop-by-hop.ts';
 
 /** The request line and field lines as the parser gave them. */
-export interface ReceivedHead {
+interface ReceivedHead {
   readonly method: string;
   readonly target: string;
   /** `1.1`, as Node's `httpVersion`. */

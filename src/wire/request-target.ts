@@ -7,7 +7,7 @@ import { Refusal } from '../kernel/errors.ts';
 import type { Authority } from './host.ts';
 import { parseAuthority } from './host.ts';
 
-export type RequestTarget =
+type RequestTarget =
   | { readonly form: 'origin'; readonly target: string }
   | {
       readonly form: 'absolute';

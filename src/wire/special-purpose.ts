@@ -9,7 +9,7 @@ import { addressWords } from './address.ts';
 import type { Cidr } from './ranges.ts';
 import { areWordsInCidr, parseCidr } from './ranges.ts';
 
-export type SpecialPurposeClass =
+type SpecialPurposeClass =
   | 'loopback'
   | 'private'
   | 'link_local'
