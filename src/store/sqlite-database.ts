@@ -60,7 +60,7 @@ export class SqliteDatabase implements Database {
 
   async close(): Promise<void> {
     await this.#last;
-    this.#file.pragma('optimize');
+    // No `optimize`: statistics of a small table mislead the planner when it has grown.
     this.#file.pragma('wal_checkpoint(TRUNCATE)');
     await this.kysely.destroy();
     // Kysely closes only what it has used.

@@ -236,6 +236,11 @@ async function createSandboxParts(schema: Schema, dialect: Dialect): Promise<voi
     .modifyEnd(dialect.clustered)
     .execute();
   await schema
+    .createIndex('sandbox_metadata_by_pair')
+    .on('sandbox_metadata')
+    .columns(['organization_id', 'key', 'value'])
+    .execute();
+  await schema
     .createTable('sandbox_tokens')
     .addColumn('token_hash', 'text', (column) => column.primaryKey())
     .addColumn('organization_id', 'text', (column) => column.notNull())

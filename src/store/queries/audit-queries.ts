@@ -48,7 +48,7 @@ async function listSecretAudit(
     .leftJoin('sandboxes as s', 's.id', 'e.sandbox_id')
     .selectAll('e')
     .select(['p.version as used_version', 's.name as sandbox_name'])
-    .orderBy('e.id', 'desc')
+    .orderBy('p.event_id', 'desc')
     .execute();
   return rows.map((row) => ({
     id: row.id,

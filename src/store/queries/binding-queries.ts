@@ -24,6 +24,8 @@ export async function readAttached(
       .select(['s.name as secret_name', 's.deleted_at_ms as secret_deleted_at_ms'])
       .where('b.sandbox_id', 'in', sandboxIds.slice(start, start + IDS_PER_QUERY_MAX))
       .where('b.detached_at_ms', 'is', null)
+      // The order of the index: by `seq` alone the whole table would be walked in that order.
+      .orderBy('b.sandbox_id')
       .orderBy('b.seq')
       .execute();
     for (const row of rows) {

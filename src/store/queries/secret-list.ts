@@ -48,15 +48,15 @@ export async function listSecrets(
       .where('organization_id', '=', organizationId)
       .where('id', '=', after.id)
       .executeTakeFirst();
-    select = select.where((where) =>
-      where.or([
-        where('created_at_ms', '<', after.createdAtMs),
-        where.and([
-          where('created_at_ms', '=', after.createdAtMs),
+    // The first condition alone bounds the scan of the index; the second decides among equals.
+    select = select
+      .where('created_at_ms', '<=', after.createdAtMs)
+      .where((where) =>
+        where.or([
+          where('created_at_ms', '<', after.createdAtMs),
           where('seq', '<', place?.seq ?? 0),
         ]),
-      ]),
-    );
+      );
   }
   if (limit !== undefined) select = select.limit(limit);
   return (await select.execute()).map(secretRowOf);

@@ -1,0 +1,151 @@
+/**
+ * Every query of the contracts finds its rows by an index: no walk through a table that grows, no index
+ * built on the fly. What a planner does with a small table it does with a large one, there being no
+ * statistics.
+ */
+import path from 'node:path';
+import SqliteFile from 'better-sqlite3';
+import { Kysely, SqliteDialect } from 'kysely';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Transaction } from '../../src/store/database.ts';
+import { openSqlite } from '../../src/store/open-sqlite.ts';
+import { auditQueries } from '../../src/store/queries/audit-queries.ts';
+import { organizationQueries } from '../../src/store/queries/organization-queries.ts';
+import { policyQueries } from '../../src/store/queries/policy-queries.ts';
+import { sandboxQueries } from '../../src/store/queries/sandbox-queries.ts';
+import { secretQueries } from '../../src/store/queries/secret-queries.ts';
+import { usageQueries } from '../../src/store/queries/usage-queries.ts';
+import type { Tables } from '../../src/store/tables.ts';
+import {
+  insertSampleSandbox,
+  insertSampleSecret,
+  insertTenant,
+  sampleBinding,
+  sampleExchange,
+} from '../contract/samples.ts';
+import { temporaryDirectory } from './temporary-store.ts';
+
+/** Tables that may be walked: one row an organization, or the subset of a partial condition. */
+const SMALL = ['organizations', 'audit_counts', 'audit_writers', 'schema_version'];
+
+interface Watched {
+  readonly transaction: Transaction;
+  readonly file: SqliteFile.Database;
+  readonly statements: Set<string>;
+}
+
+async function openWatched(): Promise<Watched> {
+  const name = path.join(temporaryDirectory(), 'plans.db');
+  await (await openSqlite(name, 0)).close();
+  const file = new SqliteFile(name);
+  const statements = new Set<string>();
+  const query = new Kysely<Tables>({
+    dialect: new SqliteDialect({ database: file }),
+    log: (event) => {
+      statements.add(event.query.sql);
+    },
+  });
+  onTestFinished(() => query.destroy());
+  return {
+    file,
+    statements,
+    transaction: {
+      query,
+      runMany: async (statement, rows) => {
+        statements.add(statement.sql);
+        for (const row of rows) file.prepare(statement.sql).run(...row);
+        await Promise.resolve();
+      },
+    },
+  };
+}
+
+function stores({ transaction }: Watched) {
+  return {
+    secrets: secretQueries(transaction),
+    sandboxes: sandboxQueries(transaction),
+    organizations: organizationQueries(transaction),
+    policy: policyQueries(transaction),
+    audit: auditQueries(transaction),
+    usage: usageQueries(transaction),
+    instance: { readInstanceItem: unused, insertInstanceItem: unused },
+  };
+}
+
+function unused(): Promise<never> {
+  return Promise.reject(new Error('not part of this test'));
+}
+
+async function callEverything(watched: Watched): Promise<void> {
+  const store = stores(watched);
+  const tenant = await insertTenant(store, 'acme');
+  const { id: organization } = tenant.organization;
+  const secret = await insertSampleSecret(store, tenant);
+  const dead = await insertSampleSecret(store, tenant);
+  const sandbox = await insertSampleSandbox(store, tenant, { metadata: { a: 'b' } }, (inserted) => [
+    sampleBinding(inserted, secret),
+    sampleBinding(inserted, dead, { envKey: 'DEAD' }),
+  ]);
+  const { secrets, sandboxes, policy, audit } = store;
+  const place = { createdAtMs: 1, id: secret.id };
+  await secrets.listSecrets(organization, { q: 'x', provider: 'p', limit: 5, after: place });
+  await secrets.listSecrets(organization, { host: 'api.example.com', unusedSinceMs: 5 });
+  await secrets.readSecret(organization, secret.name);
+  await secrets.readSecretById(organization, secret.id);
+  await secrets.updateSecret({ ...secret, revision: 2 }, null);
+  await secrets.listVersions(organization, secret.id);
+  await secrets.readVersion(organization, secret.id, 1);
+  await secrets.listBindingsOfSecret(organization, secret.id);
+  await secrets.listSandboxIdsOfSecret(organization, secret.id);
+  await secrets.deleteSecret(organization, dead.id, 1);
+  await sandboxes.readSandbox(organization, sandbox.id);
+  await sandboxes.listSandboxes(organization, { metadata: { a: 'b' }, limit: 5, offset: 0 });
+  await sandboxes.updateSandbox({ ...sandbox, revision: 2 });
+  await sandboxes.detachBinding(organization, sandbox.id, 'DEAD', 1);
+  await sandboxes.listDueSandboxes(1, 5);
+  await policy.readPolicySource(sandbox.id);
+  await policy.readTokenOwner('hash', 1);
+  await audit.appendEvents(
+    [
+      sampleExchange(
+        { organizationId: organization, sandboxId: sandbox.id },
+        { secrets: [{ secretId: secret.id, version: 1 }] },
+      ),
+    ],
+    { writer: 'w', sequence: 1 },
+  );
+  await audit.listSecretAudit(organization, secret.id, { limit: 5, beforeId: 9, status: '2xx' });
+  const before = { tsMs: 1, kind: 'exchange', id: 1 } as const;
+  await audit.listNetwork(organization, sandbox.id, { limit: 5, before, verdict: 'allowed' });
+  await store.usage.recordUsage([
+    { secretId: secret.id, versionId: 'v', lastUsedAtMs: 1, lastAnsweredAtMs: 1 },
+  ]);
+  await audit.pruneEvents({ olderThanMs: 99_999, importantRowsMax: 5, plainRowsMax: 5 });
+  await audit.pruneEvents({ olderThanMs: 0, importantRowsMax: 0, plainRowsMax: 0 });
+  await store.organizations.readApiKeyByHash('hash');
+  await store.organizations.touchApiKeys([{ id: 'k', atMs: 1 }]);
+  await sandboxes.deleteSandbox(organization, sandbox.id);
+}
+
+test('no query walks a table that grows', async () => {
+  const watched = await openWatched();
+  await callEverything(watched);
+  const faults: string[] = [];
+  let planned = 0;
+  for (const statement of watched.statements) {
+    if (!/^(select|update|delete|insert)/.test(statement)) continue;
+    const blanks = Array.from(statement.matchAll(/\?/g), () => null);
+    const plan = watched.file.prepare(`explain query plan ${statement}`).all(...blanks) as {
+      detail: string;
+    }[];
+    planned += 1;
+    for (const { detail } of plan) {
+      const walked = /^SCAN (\w+)/.exec(detail)?.[1] ?? '';
+      const derived = walked === 'p' || walked === 'CONSTANT' || detail.includes('CONSTANT ROW');
+      const walk = walked !== '' && !derived && !SMALL.includes(walked);
+      if (walk || detail.includes('AUTOMATIC')) faults.push(`${detail}: ${statement}`);
+    }
+  }
+  expect(faults).toEqual([]);
+  expect(planned).toBeGreaterThan(40);
+});
