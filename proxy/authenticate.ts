@@ -4,12 +4,13 @@
  */
 import { Refusal } from '../src/kernel/errors.ts';
 import { hashToken } from '../src/kernel/ids.ts';
+import { decideSandbox, isSourceAllowed } from '../src/policy/decide-sandbox.ts';
 import type { PolicyFeed, TokenHolder } from '../src/policy/policy-feed.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
 import { readAddress } from '../src/wire/address.ts';
+import type { Address } from '../src/wire/address.ts';
 import { readProxyAuthorization } from '../src/wire/basic-credentials.ts';
 import { fieldValues } from '../src/wire/field-list.ts';
-import { isInCidr } from '../src/wire/ranges.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { UnknownTokenWatch } from './unknown-token-watch.ts';
 
@@ -81,19 +82,23 @@ async function holderOfToken(
 }
 
 function judgeClient(snapshot: Snapshot, peerAddress: string, nowMs: number): void {
-  if (snapshot.expiresAtMs !== null && snapshot.expiresAtMs <= nowMs) {
-    throw new ClientRefusal('proxy_auth_required', {
-      snapshot,
-      message: 'This sandbox has expired.',
-    });
+  const refusal = decideSandbox(snapshot, nowMs);
+  if (refusal?.code === 'sandbox_paused') throw new ClientRefusal('sandbox_paused', { snapshot });
+  if (refusal !== null) {
+    throw new ClientRefusal('proxy_auth_required', { snapshot, message: refusal.message });
   }
-  if (!comesFromItsRange(snapshot, peerAddress)) {
+  const address = readPeer(peerAddress);
+  if (address === undefined || !isSourceAllowed(snapshot, address)) {
     throw new ClientRefusal('proxy_auth_required', {
       snapshot,
       message: 'This token does not work from this address.',
     });
   }
-  if (snapshot.status === 'paused') throw new ClientRefusal('sandbox_paused', { snapshot });
+}
+
+/** A listener on every address sees IPv4 clients as `::ffff:a.b.c.d`. */
+function readPeer(text: string): Address | undefined {
+  return readAddress(text.startsWith('::ffff:') ? text.slice('::ffff:'.length) : text);
 }
 
 function invalidToken(delayMs: number): ClientRefusal {
@@ -101,12 +106,6 @@ function invalidToken(delayMs: number): ClientRefusal {
     delayMs,
     message: 'The sandbox token is not valid.',
   });
-}
-
-function comesFromItsRange(snapshot: Snapshot, peerAddress: string): boolean {
-  if (snapshot.sourceCidrs.length === 0) return true;
-  const address = readAddress(peerAddress);
-  return address !== undefined && snapshot.sourceCidrs.some((cidr) => isInCidr(address, cidr));
 }
 
 /** Does what authenticated this connection still do so? */
@@ -148,9 +147,7 @@ function judgeCurrent(
   if (holder.validUntilMs !== null && holder.validUntilMs <= nowMs) {
     throw new Refusal('sandbox_revoked');
   }
-  if (snapshot.expiresAtMs !== null && snapshot.expiresAtMs <= nowMs) {
-    throw new Refusal('sandbox_expired');
-  }
-  if (snapshot.status === 'paused') throw new Refusal('sandbox_paused');
+  const refusal = decideSandbox(snapshot, nowMs);
+  if (refusal !== null) throw refusal;
   return snapshot;
 }

@@ -4,6 +4,7 @@
  * decision (I1). WebSocket upgrades live the same life up to the last step.
  */
 import { composeRequest } from '../src/inject/compose-request.ts';
+import { composeTrailers } from '../src/inject/compose-trailers.ts';
 import { Refusal } from '../src/kernel/errors.ts';
 import { mintRequestId } from '../src/kernel/ids.ts';
 import type { Origin, UpstreamRequest } from '../src/egress/upstream.ts';
@@ -136,7 +137,7 @@ function composeUpstream(
     contentLength: framing.contentLength,
     expectContinue: framing.expectContinue,
     acceptsTrailers: readField(client.fields, 'te')?.toLowerCase().includes('trailers') === true,
-    requestTrailers: announcesTrailers ? () => client.trailers() : null,
+    requestTrailers: announcesTrailers ? () => composeTrailers(client.trailers(), winners) : null,
     replayable: REPLAYABLE.has(client.method) || hasField(client.fields, 'idempotency-key'),
   };
 }

@@ -75,7 +75,10 @@ async function terminateTls(interception: Interception, socket: Socket): Promise
   const timer = setTimeout(() => {
     handshake.secure.destroy(new Error('the TLS handshake took too long'));
   }, plane.limits.tlsHandshakeTimeoutMs);
+  let isOver = false;
   const onError = (error: Error): void => {
+    if (isOver) return;
+    isOver = true;
     clearTimeout(timer);
     plane.metrics.handshake('failed');
     const wrongName = handshake.wrongName();
@@ -85,11 +88,14 @@ async function terminateTls(interception: Interception, socket: Socket): Promise
   const onClose = (): void => {
     onError(new Error('the client closed the connection during the TLS handshake'));
   };
-  handshake.secure.once('error', onError);
+  // Until the handshake is done Node reports the client's alert only here: it neither emits `error` nor
+  // closes (its own TLS server listens to the same event).
+  handshake.secure.once('_tlsError', onError);
+  handshake.secure.on('error', onError);
   handshake.secure.once('close', onClose);
   handshake.secure.once('secure', () => {
+    isOver = true;
     clearTimeout(timer);
-    handshake.secure.off('error', onError);
     handshake.secure.off('close', onClose);
     plane.metrics.handshake('ok');
     interception.inner.serve(handshake.secure, exchangeContext(interception));
