@@ -6,7 +6,7 @@
 import { Agent, request } from 'undici';
 import type { Hidden } from '../src/kernel/hidden.ts';
 import { CommandFault } from './command-fault.ts';
-import { EXIT_CODES } from './exit-codes.ts';
+import { EXIT_CODES, exitCodeOfStatus } from './exit-codes.ts';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -124,7 +124,7 @@ function faultOf(doing: string, status: number, text: string): CommandFault {
   const hint = HINTS[code];
   return new CommandFault(
     `${error.message ?? 'the admin API refused'} (${status} ${code})${details.join('')}`,
-    { doing, exitCode: exitCodeOf(status), ...(hint === undefined ? {} : { hint }) },
+    { doing, exitCode: exitCodeOfStatus(status), ...(hint === undefined ? {} : { hint }) },
   );
 }
 
@@ -135,12 +135,4 @@ function readErrorBody(text: string): ErrorBody {
   } catch {
     return {};
   }
-}
-
-function exitCodeOf(status: number): number {
-  if (status === 401 || status === 403) return EXIT_CODES.notPermitted;
-  if (status === 404) return EXIT_CODES.notFound;
-  if (status === 409) return EXIT_CODES.conflict;
-  if (status >= 500) return EXIT_CODES.failed;
-  return EXIT_CODES.invalid;
 }

@@ -2,8 +2,8 @@
  * A failure of the command line, as a person reads it: what was being done, what went wrong, what would
  * help. Never contains a value, a token or a key.
  */
-import { StartError } from '../src/kernel/errors.ts';
-import { EXIT_CODES } from './exit-codes.ts';
+import { CONTROL_ERRORS, ControlError, StartError } from '../src/kernel/errors.ts';
+import { EXIT_CODES, exitCodeOfStatus } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
 interface CommandFaultOptions {
@@ -49,6 +49,11 @@ export function reportFault(terminal: Terminal, error: unknown): void {
   if (error instanceof StartError) {
     stderr.write(`sallyport: ${error.message}\nhint: ${error.hint}\n`);
     terminal.setExitCode(EXIT_CODES.settings);
+    return;
+  }
+  if (error instanceof ControlError) {
+    stderr.write(`sallyport: ${error.message}\n`);
+    terminal.setExitCode(exitCodeOfStatus(CONTROL_ERRORS[error.code].status));
     return;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -18,3 +18,12 @@ export const EXIT_CODES = {
   commandNotExecutable: 126,
   commandNotFound: 127,
 } as const;
+
+/** The exit code for a status of the admin API that is not a success. */
+export function exitCodeOfStatus(status: number): number {
+  if (status === 401 || status === 403) return EXIT_CODES.notPermitted;
+  if (status === 404) return EXIT_CODES.notFound;
+  if (status === 409) return EXIT_CODES.conflict;
+  if (status >= 500) return EXIT_CODES.failed;
+  return EXIT_CODES.invalid;
+}

@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+/** Shared with every other run: commands get the stage as their temporary directory. */
+const COMPILE_CACHE = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'node-compile-cache');
 const MAIN = join(import.meta.dirname, '..', 'cli', 'main.ts');
 
 export interface Outcome {
@@ -69,7 +71,7 @@ export class Stage {
         PATH: process.env['PATH'],
         HOME: this.directory,
         TMPDIR: this.directory,
-        NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+        NODE_COMPILE_CACHE: COMPILE_CACHE,
         GIT_TERMINAL_PROMPT: '0',
         GIT_CONFIG_NOSYSTEM: '1',
         SALLYPORT_URL: this.#adminUrl,

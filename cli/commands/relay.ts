@@ -46,12 +46,13 @@ async function relay(terminal: Terminal, options: RelayCommandOptions): Promise<
     },
     'sandbox token: ',
   );
+  const { awaitSignal } = await import('../awaited-signal.ts');
+  const stopped = awaitSignal();
   const { startRelay } = await import('../../proxy/relay.ts');
   const running = await startRelay({ upstream, listen, token });
   if (options.json === true)
     printLine(terminal, JSON.stringify({ event: 'ready', url: running.url }));
   else printLine(terminal, `relay on ${running.url}`);
-  const { awaitSignal } = await import('../awaited-signal.ts');
-  await awaitSignal();
+  await stopped;
   await running.close();
 }

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { LoadedSettings } from '../../src/settings/load-settings.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import { awaitSignal } from '../awaited-signal.ts';
+import type { Sallyport } from '../compose.ts';
 import { formatWelcome } from '../first-steps.ts';
 import { addSettingOptions, readSettings, type SettingOptions } from '../setting-options.ts';
 import type { Terminal } from '../terminal.ts';
@@ -26,26 +27,37 @@ async function serve(terminal: Terminal, options: ServeOptions): Promise<void> {
   const settings = withReadableLog(terminal, await readSettings(terminal, options));
   const { startSallyport } = await import('../compose.ts');
   const { environment } = terminal;
-  const sallyport = await startSallyport({
+  const starting = startSallyport({
     settings,
     environment: {
       bootstrapKey: environment['SALLYPORT_BOOTSTRAP_KEY'] ?? null,
       masterKey: environment['SALLYPORT_MASTER_KEY'] ?? null,
     },
   });
+  // Before anything is printed: whoever reads it may send the signal at once.
+  const stopped = awaitSignal((count) => {
+    if (count === 2) void starting.then((running) => running.close({ hasten: true }));
+    else endByForce();
+  });
+  const sallyport = await starting;
+  printReady(terminal, sallyport, options, settings.admin.tls !== null);
+  await stopped;
+  await sallyport.close();
+}
+
+function printReady(
+  terminal: Terminal,
+  sallyport: Sallyport,
+  options: ServeOptions,
+  isTls: boolean,
+): void {
   const { proxyAddress, adminAddress, adminKey } = sallyport;
   if (options.readyJson === true) {
     const ready = { event: 'ready', proxy: proxyAddress, admin: adminAddress };
     terminal.stdout.write(`${JSON.stringify(ready)}\n`);
   } else {
-    const isTls = settings.admin.tls !== null;
     terminal.stdout.write(formatWelcome({ proxyAddress, adminAddress, adminKey, isTls }));
   }
-  await awaitSignal((count) => {
-    if (count === 2) void sallyport.close({ hasten: true });
-    else endByForce();
-  });
-  await sallyport.close();
 }
 
 /** A person at a terminal reads the log too, unless its format was chosen. */

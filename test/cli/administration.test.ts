@@ -1,4 +1,6 @@
 /** The administering commands from outside, against the real product. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { mintCanary } from '../support/canary.ts';
 import { eventually } from '../support/eventually.ts';
 import { valuesOf } from '../support/origin.ts';
 import { startScene, type Scene } from '../support/scene.ts';
-import { runProgram, runSallyport, type Outcome } from './command-line.ts';
+import { commandEnv, runProgram, runSallyport, type Outcome } from './command-line.ts';
 
 const HOST = 'api.example.test';
 const value = mintCanary();
@@ -211,14 +213,20 @@ describe('the prompt', () => {
     const typed = mintCanary();
     const main = join(import.meta.dirname, '../../cli/main.ts');
     const create = `secret create typed --bearer --host typed.example.test`;
-    const terminal = await runProgram(
-      'script',
-      ['-qec', `${process.execPath} ${main} ${create}`, '/dev/null'],
-      { env: connection, input: `${typed}x\u007f\r` },
-    );
-    expect(terminal.stdout).toContain('value of typed: ');
-    expect(terminal.stdout).toContain('created secret typed');
-    expect(terminal.stdout).not.toContain(typed);
+    const child = spawn('script', ['-qec', `${process.execPath} ${main} ${create}`, '/dev/null'], {
+      env: commandEnv(connection),
+    });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (!shown.includes('value of') && chunk.includes('value of')) {
+        child.stdin.write(`${typed}x\u007f\r`);
+      }
+      shown += chunk.toString();
+    });
+    await once(child, 'close');
+    expect(shown).toContain('value of typed: ');
+    expect(shown).toContain('created secret typed');
+    expect(shown).not.toContain(typed);
     await scene.product.assertNoLeak(typed);
   });
 });

@@ -2,7 +2,8 @@
  * The container image, as far as it can be checked without an engine: what the Dockerfile promises, that it
  * copies what exists, and that a tree made by its steps starts.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,29 @@ function copiedSources(): string[] {
   return textsOf('COPY')
     .filter((text) => !text.startsWith('--from='))
     .flatMap((text) => text.split(' ').slice(0, -1));
+}
+
+/** The image's own command, on free ports and its own data. */
+async function serveFrom(app: string): Promise<{ admin: string } & AsyncDisposable> {
+  const child = spawn(process.execPath, [join(app, 'cli/main.ts'), 'serve', '--ready-json'], {
+    cwd: app,
+    env: commandEnv({
+      SALLYPORT_DATA_DIR: join(app, 'data'),
+      SALLYPORT_PROXY_LISTEN: '*:0',
+      SALLYPORT_ADMIN_LISTEN: '*:0',
+    }),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const ready = JSON.parse(line.toString()) as { admin: string };
+  return {
+    admin: ready.admin,
+    async [Symbol.asyncDispose]() {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
 }
 
 describe('the image', () => {
@@ -92,11 +116,12 @@ describe('the image', () => {
       const version = await runProgram(process.execPath, [main, '--version'], { cwd: app });
       expect(version.stderr).toBe('');
       expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-      const check = await runProgram(process.execPath, [main, 'config', 'check'], {
+      await using server = await serveFrom(app);
+      const health = await runProgram(process.execPath, [main, 'health'], {
         cwd: app,
-        env: { SALLYPORT_PROXY_LISTEN: '*:3128', SALLYPORT_ADMIN_LISTEN: '*:3129' },
+        env: { SALLYPORT_URL: `http://${server.admin}` },
       });
-      expect(check.code).toBe(0);
+      expect(health.stdout).toBe('healthy\n');
     } finally {
       rmSync(app, { recursive: true, force: true });
     }

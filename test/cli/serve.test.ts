@@ -2,12 +2,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { dialProxy } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
 import { Origin, valuesOf } from '../support/origin.ts';
-import { reply } from '../support/origin-replies.ts';
+import { endless, reply } from '../support/origin-replies.ts';
+import { startScene } from '../support/scene.ts';
 import { TestAuthority } from '../support/test-authority.ts';
 import { FIRST_HOST } from '../../cli/first-steps.ts';
 import { commandEnv, ROOT, runProgram, runSallyport } from './command-line.ts';
@@ -49,7 +51,7 @@ async function serve(args: readonly string[], settings: object, marker: string):
       printed += chunk.toString();
       if (printed.includes(marker)) resolve();
     });
-    child.once('exit', () => reject(new Error(`it ended:\n${printed}${complained}`)));
+    child.once('close', () => reject(new Error(`it ended:\n${printed}${complained}`)));
   });
   return printed;
 }
@@ -83,17 +85,29 @@ describe('sallyport serve', () => {
     expect(second).not.toContain('sp_live_');
   });
 
-  test('a second signal does not wait for what is open', async () => {
-    const printed = await serve(['--ready-json'], { limits: { drain_timeout_ms: 600_000 } }, '\n');
-    const { proxy } = JSON.parse(printed) as { proxy: string };
-    const held = connect(Number(proxy.split(':')[1]), '127.0.0.1');
-    held.on('error', () => undefined);
-    await once(held, 'connect');
-    held.write('GET /heal');
-    const ended = endWith('SIGTERM');
-    setTimeout(() => server?.kill('SIGTERM'), 300);
-    expect(await ended).toEqual([0, null]);
-    held.destroy();
+  test('the first signal waits for an exchange in flight, the second does not', async () => {
+    const host = 'api.example.test';
+    await using scene = await startScene({
+      names: [host],
+      handlers: { '/endless': endless() },
+      settings: { limits: { drain_timeout_ms: 600_000 } },
+    });
+    const { product } = scene;
+    const auth = { auth: { type: 'bearer' }, hosts: [host] };
+    await product.createSecret('api', 'not-a-real-key-1', auth);
+    const sandbox = await product.createSandbox({ secrets: { KEY: 'api' } });
+    using tunnel = await product.openTunnel(sandbox, `${host}:443`);
+    tunnel.sendRequest({ method: 'GET', path: '/endless' });
+    expect((await tunnel.readHead()).status).toBe(200);
+    const { pid } = product;
+    process.kill(pid, 'SIGTERM');
+    // It stopped accepting, so it got the signal; and it is still there.
+    await eventually(async () => {
+      await expect(dialProxy(product.proxy)).rejects.toThrow('ECONNREFUSED');
+    });
+    expect(() => process.kill(pid, 0)).not.toThrow();
+    // The second signal; rejects unless it ends by itself with 0.
+    await expect(product.stop()).resolves.toBeUndefined();
   });
 
   test('the three lines of a first start work when pasted into another shell', async () => {
