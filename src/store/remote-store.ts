@@ -40,6 +40,11 @@ export class RemoteStore {
     this.contracts = this.#contracts();
   }
 
+  /** The worker ended; nothing will be answered any more. */
+  get isGone(): boolean {
+    return this.#gone !== undefined;
+  }
+
   /** Sends one message; resolves with its answer. `timeoutMs: null` waits as long as the worker lives. */
   ask(
     operation: string,

@@ -48,7 +48,8 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   async function close(): Promise<void> {
     await remote.settled();
     try {
-      await remote.ask('close', { kind: 'close' });
+      // A thread that is gone has nothing left to close; its end was logged.
+      if (!remote.isGone) await remote.ask('close', { kind: 'close' });
       await ended;
     } finally {
       await worker.terminate();

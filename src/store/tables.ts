@@ -9,12 +9,12 @@ import type { Generated } from 'kysely';
 /** 0 or 1: SQLite has no boolean. */
 export type Flag = 0 | 1;
 
-export interface SchemaVersionTable {
+interface SchemaVersionTable {
   version: number;
   applied_at_ms: number;
 }
 
-export interface InstanceItemsTable {
+interface InstanceItemsTable {
   name: string;
   content: Uint8Array;
 }
@@ -89,7 +89,7 @@ export interface SecretsTable {
 }
 
 /** The host patterns of a secret, to find it by one. */
-export interface SecretHostsTable {
+interface SecretHostsTable {
   organization_id: string;
   secret_id: string;
   host: string;
@@ -136,7 +136,7 @@ export interface SandboxesTable {
 }
 
 /** The metadata of a sandbox, to find it by one pair. */
-export interface SandboxMetadataTable {
+interface SandboxMetadataTable {
   organization_id: string;
   sandbox_id: string;
   key: string;
@@ -195,7 +195,7 @@ export interface AuditEventsTable {
 }
 
 /** An exchange with two secrets is a row under each. */
-export interface AuditEventSecretsTable {
+interface AuditEventSecretsTable {
   organization_id: string;
   secret_id: string;
   event_id: number;
@@ -215,13 +215,13 @@ export interface AuditCountsTable {
  * The last id given. Ids come from a row and not from the database's own sequence: that one may be taken
  * and committed out of order, and paging by id would then miss rows.
  */
-export interface AuditSequenceTable {
+interface AuditSequenceTable {
   name: string;
   last_id: number;
 }
 
 /** The last batch of each writer that is stored, so that a repeated batch is stored once. */
-export interface AuditWritersTable {
+interface AuditWritersTable {
   writer: string;
   sequence: number;
   seen_at_ms: number;
