@@ -16,7 +16,7 @@ import type { Call, Route } from './route.ts';
 import { defineRoutes } from './routes/routes.ts';
 
 /** Who is at the other end of the connection. */
-export interface Peer {
+interface Peer {
   readonly address: string;
 }
 

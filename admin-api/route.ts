@@ -5,7 +5,7 @@
 import type { z } from '@hono/zod-openapi';
 import type { Actor } from '../src/organizations/actor.ts';
 
-export type Method = 'get' | 'post' | 'patch' | 'delete';
+type Method = 'get' | 'post' | 'patch' | 'delete';
 
 /** One request after its parts were validated. */
 export interface Call<Params, Query, Body> {
@@ -17,7 +17,7 @@ export interface Call<Params, Query, Body> {
   readonly url: URL;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly description: string;
   readonly schema?: z.ZodType;

@@ -13,7 +13,7 @@ import { catalogueSchema } from './catalogue-schema.ts';
 import { CUSTOM_SHAPE, type TokenShape } from './token-shape.ts';
 
 /** A tenant variable of a provider. */
-export interface ProviderParam {
+interface ProviderParam {
   readonly description: string;
   /** A regular expression the whole value must match. */
   readonly pattern: string;

@@ -3,7 +3,7 @@
  */
 import { mintText } from '../kernel/ids.ts';
 
-export type TokenAlphabet = 'alnum' | 'base64url';
+type TokenAlphabet = 'alnum' | 'base64url';
 
 export interface TokenShape {
   readonly prefix: string;

@@ -88,7 +88,7 @@ export function buildSandboxEnv(options: SandboxEnvOptions): Record<string, stri
 }
 
 /** `http://sandbox:TOKEN@HOST:PORT`. Tokens are base64url, so nothing needs escaping. */
-export function proxyUrlWithToken(proxyUrl: string, token: string | null): string {
+function proxyUrlWithToken(proxyUrl: string, token: string | null): string {
   if (token === null) return proxyUrl;
   return proxyUrl.replace('://', `://sandbox:${token}@`);
 }

@@ -60,6 +60,10 @@ export class SandboxService {
     const { token, stored } = this.#mintToken(sandbox);
     const bindings = bound.map(({ binding }) => binding);
     await this.#deps.store.insertSandbox(sandbox, bindings, stored);
+    // Nobody can have asked for it before, but who is identified by source has changed.
+    if (sandbox.sourceCidrs.length > 0) {
+      await this.#announce('sandbox', sandbox.organizationId, sandbox.id);
+    }
     return {
       row: { sandbox, bindings: bound },
       token,

@@ -43,7 +43,7 @@ export function parseAuth(auth: Auth, hosts: readonly string[]): Auth {
 }
 
 /** One way of placing a value. */
-export function checkPlacement(placement: Placement, path: string): void {
+function checkPlacement(placement: Placement, path: string): void {
   switch (placement.type) {
     case 'bearer':
     case 'path':

@@ -17,7 +17,7 @@ export function parseSecretHosts(texts: readonly string[], path = 'hosts'): stri
 }
 
 /** One entry of `hosts`. */
-export function parseSecretHost(text: string, path: string): string {
+function parseSecretHost(text: string, path: string): string {
   const trimmed = text.trim();
   if (/[:/\\?#@\s_[\]%]/.test(trimmed)) {
     throw fieldError(path, 'must be a bare host name: no scheme, port, path, user or underscore');

@@ -3,7 +3,7 @@
  */
 import type { SecretFilter, SecretRow } from './secret-store.ts';
 
-export type SecretPlace = NonNullable<SecretFilter['after']>;
+type SecretPlace = NonNullable<SecretFilter['after']>;
 
 export interface SecretPage {
   readonly rows: readonly SecretRow[];
