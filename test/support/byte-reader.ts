@@ -9,7 +9,8 @@ const WAIT_MS = 10_000;
 export class ByteReader {
   /** Every byte received, consumed or not. */
   readonly transcript: Buffer[] = [];
-  #buffer: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #length = 0;
   #ended = false;
   #error: Error | undefined;
   readonly #wakers = new Set<() => void>();
@@ -17,7 +18,8 @@ export class ByteReader {
   constructor(stream: Duplex) {
     stream.on('data', (chunk: Buffer) => {
       this.transcript.push(chunk);
-      this.#buffer = Buffer.concat([this.#buffer, chunk]);
+      this.#chunks.push(chunk);
+      this.#length += chunk.length;
       this.#wake();
     });
     stream.on('end', () => this.#finish());
@@ -40,25 +42,26 @@ export class ByteReader {
 
   /** Bytes received and not consumed. */
   get pending(): Buffer {
-    return this.#buffer;
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] ?? Buffer.alloc(0);
   }
 
   /** Consumes up to and including `text`; rejects when the stream ends before it. */
   async readUntil(text: string, timeoutMs = WAIT_MS): Promise<Buffer> {
-    const found = (): boolean => this.#buffer.includes(text, 0, 'latin1');
+    const found = (): boolean => this.pending.includes(text, 0, 'latin1');
     await this.#until(found, `the text ${JSON.stringify(text)}`, timeoutMs);
-    return this.#take(this.#buffer.indexOf(text, 0, 'latin1') + text.length);
+    return this.#take(this.pending.indexOf(text, 0, 'latin1') + text.length);
   }
 
   async readExactly(count: number, timeoutMs = WAIT_MS): Promise<Buffer> {
-    await this.#until(() => this.#buffer.length >= count, `${count} bytes`, timeoutMs);
+    await this.#until(() => this.#length >= count, `${count} bytes`, timeoutMs);
     return this.#take(count);
   }
 
   /** Consumes everything until the stream ends or breaks. */
   async readToEnd(timeoutMs = WAIT_MS): Promise<Buffer> {
     await this.waitForEnd(timeoutMs);
-    return this.#take(this.#buffer.length);
+    return this.#take(this.#length);
   }
 
   /** Resolves when the stream ended or broke; rejects when it is still open after `timeoutMs`. */
@@ -67,9 +70,10 @@ export class ByteReader {
   }
 
   #take(count: number): Buffer {
-    const taken = this.#buffer.subarray(0, count);
-    this.#buffer = this.#buffer.subarray(count);
-    return taken;
+    const all = this.pending;
+    this.#chunks = count < all.length ? [all.subarray(count)] : [];
+    this.#length = all.length - count;
+    return all.subarray(0, count);
   }
 
   async #until(isMet: () => boolean, what: string, timeoutMs: number): Promise<void> {

@@ -80,12 +80,16 @@ export class HttpConnection implements Disposable {
   readonly socket: Socket;
   readonly reader: ByteReader;
   readonly #authority: string;
+  readonly #under: Socket | undefined;
 
-  constructor(socket: Socket, authority: string, reader = new ByteReader(socket)) {
+  /** `under`: the TCP socket below a TLS one, closed with it. */
+  constructor(socket: Socket, authority: string, under?: Socket) {
     this.socket = socket;
-    this.reader = reader;
+    this.reader = new ByteReader(socket);
     this.#authority = authority;
+    this.#under = under;
     socket.on('error', () => {});
+    socket.on('close', () => under?.destroy());
   }
 
   send(raw: string | Buffer): void {
@@ -150,6 +154,7 @@ export class HttpConnection implements Disposable {
 
   destroy(): void {
     this.socket.destroy();
+    this.#under?.destroy();
   }
 
   [Symbol.dispose](): void {
@@ -275,7 +280,7 @@ export async function startTls(
     checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(host, certificate),
     ...(plan.alpn === undefined ? {} : { ALPNProtocols: [...plan.alpn] }),
   });
-  const connection = new HttpConnection(secure, authority.replace(/:443$/, ''));
+  const connection = new HttpConnection(secure, authority.replace(/:443$/, ''), tunnel.socket);
   await Promise.race([
     once(secure, 'secureConnect'),
     once(secure, 'close').then(() => {
