@@ -69,7 +69,7 @@ export interface AuditRow {
   readonly version: number;
 }
 
-export interface NetworkRow {
+interface NetworkRow {
   readonly kind: 'connection' | 'request';
   readonly id: number;
   readonly ts: string;

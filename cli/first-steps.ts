@@ -13,7 +13,7 @@ interface Welcome {
 const SALLYPORT = 'npm run -s sallyport --';
 /** A public echo that answers 200 to any bearer token and 401 to none. */
 export const FIRST_HOST = 'httpbin.org';
-export const FIRST_URL = `https://${FIRST_HOST}/bearer`;
+const FIRST_URL = `https://${FIRST_HOST}/bearer`;
 
 /** Ends with a newline. */
 export function formatWelcome(welcome: Welcome): string {
@@ -37,7 +37,7 @@ export function formatWelcome(welcome: Welcome): string {
 }
 
 /** Register a secret; put a sandbox's environment into this shell; make a request. */
-export function formatFirstSteps(adminUrl: string, adminKey: string): readonly string[] {
+function formatFirstSteps(adminUrl: string, adminKey: string): readonly string[] {
   const connection = `export SALLYPORT_URL=${adminUrl} SALLYPORT_API_KEY=${adminKey}`;
   return [
     `${connection}; echo not-a-real-key-1 | ${SALLYPORT} secret create first --bearer --host ${FIRST_HOST}`,

@@ -12,7 +12,7 @@ export const API_HOST = 'api.example.test';
 export const GIT_HOST = 'git.example.test';
 export const OTHER_HOST = 'collector.example.test';
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly host: string;
   readonly line: string;
   readonly authorization: string | undefined;

@@ -20,7 +20,7 @@ import type { Hidden } from '../src/kernel/hidden.ts';
 import { DEFAULT_LIMITS } from '../src/kernel/limits.ts';
 import { basicProxyCredentials, passableFields } from './relay-fields.ts';
 
-export interface Endpoint {
+interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
