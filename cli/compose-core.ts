@@ -108,7 +108,15 @@ async function composeOnStore(parts: OnStore): Promise<Core> {
     plainRowsMax: settings.audit.retentionPlainRows,
   });
   return {
-    ...{ clock, logger, metrics, store, vault, authority, feed, trail, usage },
+    clock,
+    logger,
+    metrics,
+    store,
+    vault,
+    authority,
+    feed,
+    trail,
+    usage,
     close: async () => {
       await retention.close();
       await usage.close();
