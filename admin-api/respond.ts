@@ -29,6 +29,41 @@ export function respondText(
   });
 }
 
+/**
+ * A bare array that is read page by page while it is sent. What fails before the first page is an
+ * ordinary failure; what fails later breaks the body off.
+ */
+export async function respondJsonPages<Row>(
+  pages: AsyncGenerator<readonly Row[]>,
+  describe: (row: Row) => unknown,
+): Promise<Response> {
+  const format = (rows: readonly Row[]): string =>
+    rows.map((row) => JSON.stringify(describe(row))).join();
+  const first = await pages.next();
+  let opening = '[';
+  let hasRows = false;
+  let page: readonly Row[] | null = first.done ? null : first.value;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const text = page === null ? '' : format(page);
+      controller.enqueue(Buffer.from(opening + (hasRows && text !== '' ? ',' : '') + text));
+      opening = '';
+      hasRows ||= text !== '';
+      const following = page === null ? null : await pages.next();
+      page = following === null || following.done ? null : following.value;
+      if (page !== null) return;
+      controller.enqueue(Buffer.from(']'));
+      controller.close();
+    },
+    async cancel() {
+      await pages.return(undefined);
+    },
+  });
+  return new Response(body, {
+    headers: { ...COMMON_HEADERS, 'content-type': 'application/json; charset=utf-8' },
+  });
+}
+
 export function respondNothing(): Response {
   return new Response(null, { status: 204, headers: COMMON_HEADERS });
 }

@@ -2,7 +2,7 @@
 import type { AdminDeps } from '../deps.ts';
 import { renderDocsPage } from '../docs-page.ts';
 import { createOpenApiDocument } from '../openapi.ts';
-import { respondJson, respondText } from '../respond.ts';
+import { respondText } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { defineApiKeyRoutes } from './api-keys.ts';
 import { defineBindingRoutes } from './bindings.ts';
@@ -24,6 +24,9 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
     ...defineExplainRoutes(deps),
     ...defineInstanceRoutes(deps),
   ];
+  // Made once: both are asked for without a key, and making them takes the thread that serves sandboxes.
+  const openApiText = once(() => JSON.stringify(createOpenApiDocument(routes)));
+  const docsPage = once(() => renderDocsPage(routes));
   routes.push(
     defineRoute({
       method: 'get',
@@ -32,7 +35,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
       tag: 'Instance',
       access: 'open',
       answer: { status: 200, description: 'The document.' },
-      handle: () => respondJson(200, createOpenApiDocument(routes)),
+      handle: () => respondText(200, openApiText(), 'application/json'),
     }),
     defineRoute({
       method: 'get',
@@ -42,10 +45,15 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
       access: 'open',
       answer: { status: 200, description: 'A page.', contentType: 'text/html' },
       handle: () =>
-        respondText(200, renderDocsPage(routes), 'text/html', {
+        respondText(200, docsPage(), 'text/html', {
           'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
         }),
     }),
   );
   return routes;
+}
+
+function once(make: () => string): () => string {
+  let made: string | null = null;
+  return () => (made ??= make());
 }

@@ -1,7 +1,7 @@
 /** `/secrets`: register, read, change, rotate and delete secrets; their audit, sandboxes and versions. */
 import { z } from '@hono/zod-openapi';
 import type { SecretAuditFilter } from '../../src/audit/audit-store.ts';
-import type { SecretFilter } from '../../src/secrets/secret-store.ts';
+import type { SecretFilter, SecretRow } from '../../src/secrets/secret-store.ts';
 import { auditQuery, auditRowSchema, describeAuditRow } from '../contract/audit.ts';
 import { formatCursor, parseCursor } from '../contract/cursor.ts';
 import {
@@ -18,7 +18,7 @@ import {
   versionSchema,
 } from '../contract/secret.ts';
 import type { AdminDeps } from '../deps.ts';
-import { respondJson, respondNothing } from '../respond.ts';
+import { respondJson, respondJsonPages, respondNothing } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const tag = 'Secrets';
@@ -46,8 +46,13 @@ export function defineSecretRoutes({ secrets, clock }: AdminDeps): Route[] {
       query: secretListQuery,
       answer: { status: 200, description: 'Secrets.', schema: z.array(secretSchema) },
       handle: async ({ actor, query, url }) => {
-        const { rows, next } = await secrets.list(actor, filterOf(query));
-        const data = rows.map((row) => describeSecret(row, clock.nowMs()));
+        const describe = (row: SecretRow): unknown => describeSecret(row, clock.nowMs());
+        const filter = filterOf(query);
+        if (query.limit === undefined) {
+          return respondJsonPages(secrets.listAll(actor, filter), describe);
+        }
+        const { rows, next } = await secrets.list(actor, filter);
+        const data = rows.map(describe);
         if (next === null) return respondJson(200, data);
         url.searchParams.set('cursor', formatCursor([next.createdAtMs, next.id]));
         return respondJson(200, data, { link: `<${url.pathname}${url.search}>; rel="next"` });

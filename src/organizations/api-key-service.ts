@@ -32,12 +32,15 @@ export interface ApiKeyServiceDeps {
 }
 
 const KEY_PREFIX_CHARS = 12;
+/** Refusals held back at once; beyond, guessing is answered at once with 429 and holds no connection. */
+const HELD_REFUSALS_MAX = 64;
 
 export class ApiKeyService {
   readonly #store: OrganizationStore;
   readonly #clock: Clock;
   readonly #uses: KeyUseBook;
   readonly #unknown: UnknownKeyWatch;
+  #heldRefusals = 0;
 
   constructor(deps: ApiKeyServiceDeps) {
     this.#store = deps.store;
@@ -58,8 +61,7 @@ export class ApiKeyService {
     const found = key === null ? undefined : await this.#store.readApiKeyByHash(hashToken(key));
     const nowMs = this.#clock.nowMs();
     if (found === undefined || (found.expiresAtMs !== null && found.expiresAtMs <= nowMs)) {
-      const delayMs = key === null ? 0 : this.#unknown.noteUnknown(address);
-      if (delayMs > 0) await sleep(delayMs);
+      if (key !== null) await this.#holdBack(this.#unknown.noteUnknown(address));
       throw new ControlError('auth_failed');
     }
     this.#uses.note(found.id, nowMs);
@@ -113,6 +115,19 @@ export class ApiKeyService {
   /** Writes what is still in memory. */
   async close(): Promise<void> {
     await this.#uses.close();
+  }
+
+  async #holdBack(delayMs: number): Promise<void> {
+    if (delayMs === 0) return;
+    if (this.#heldRefusals >= HELD_REFUSALS_MAX) {
+      throw new ControlError('rate_limited', { retryAfterS: Math.ceil(delayMs / 1_000) });
+    }
+    this.#heldRefusals += 1;
+    try {
+      await sleep(delayMs);
+    } finally {
+      this.#heldRefusals -= 1;
+    }
   }
 
   #lastUsedAtMs(key: ApiKey): number | null {

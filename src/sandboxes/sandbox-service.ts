@@ -41,7 +41,7 @@ export interface CreatedSandbox {
   readonly warnings: readonly string[];
 }
 
-const ATTEMPTS_MAX = 5;
+const ATTEMPTS_MAX = 20;
 
 export class SandboxService {
   readonly #deps: SandboxServiceDeps;
@@ -89,6 +89,7 @@ export class SandboxService {
   }
 
   async update(actor: Actor, id: string, change: SandboxChange): Promise<SandboxRow> {
+    checkRole(actor, 'operate');
     if (change.metadata !== undefined) checkMetadata(change.metadata);
     const network = change.network === undefined ? undefined : parseNetwork(change.network);
     const name = change.name === undefined ? undefined : parseSandboxName(change.name);

@@ -11,7 +11,7 @@ export type Placement =
   | { readonly type: 'query'; readonly name: string }
   | { readonly type: 'path' };
 
-export type PlacementType = Placement['type'];
+type PlacementType = Placement['type'];
 
 /** One rule of a `per_host` auth. `paths` as in `Secret.paths`. */
 export type HostRule = Placement & {

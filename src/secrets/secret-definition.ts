@@ -119,6 +119,8 @@ function parsePorts(ports: readonly number[]): number[] {
 
 function parseMethods(methods: readonly string[]): string[] | null {
   if (methods.length === 0) return null;
+  if (methods.length > LIST_MAX)
+    throw fieldError('methods', `must have at most ${LIST_MAX} entries`);
   for (const [index, method] of methods.entries()) {
     if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$/.test(method)) continue;
     throw fieldError(`methods[${index}]`, 'must be a method token such as GET; case matters');

@@ -48,7 +48,8 @@ export interface SecretServiceDeps {
 }
 
 /** How often a write is computed anew after somebody else was faster. */
-const ATTEMPTS_MAX = 5;
+const ATTEMPTS_MAX = 20;
+const PAGE_ROWS = 500;
 
 export class SecretService {
   readonly #deps: SecretServiceDeps;
@@ -115,6 +116,17 @@ export class SecretService {
         ({ usage }) => unusedSinceMs === undefined || (usage.lastUsedAtMs ?? 0) < unusedSinceMs,
       );
     return { rows, next: last ? { createdAtMs: last.createdAtMs, id: last.id } : null };
+  }
+
+  /** Everything, page after page, so that a long list never holds the thread or the memory. */
+  async *listAll(actor: Actor, filter: SecretFilter): AsyncGenerator<readonly SecretRow[]> {
+    let place: SecretFilter = filter;
+    for (;;) {
+      const { rows, next } = await this.list(actor, { ...place, limit: PAGE_ROWS });
+      yield rows;
+      if (next === null) return;
+      place = { ...filter, after: next };
+    }
   }
 
   /**

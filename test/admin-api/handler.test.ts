@@ -69,6 +69,25 @@ describe('who may call', () => {
   });
 });
 
+test('guessing keys is slowed and then turned away; a valid key from there is not', async () => {
+  const guess = (count: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        admin.send('/secrets', { headers: { 'x-api-key': `guess-${index}` } }, '198.51.100.7'),
+      ),
+    );
+  await guess(19);
+  const slowed = guess(80);
+  const headers = { 'x-api-key': admin.key };
+  expect((await admin.send('/secrets', { headers }, '198.51.100.7')).status).toBe(200);
+  const answers = await slowed;
+  const refused = answers.filter((answer) => answer.status === 401);
+  const turnedAway = answers.filter((answer) => answer.status === 429);
+  expect(refused.length + turnedAway.length).toBe(80);
+  expect(turnedAway.length).toBeGreaterThan(0);
+  expect(turnedAway[0]?.headers.get('retry-after')).toBe('1');
+});
+
 describe('API keys', () => {
   test('are shown once, work at once, and end at once', async () => {
     const created = await admin.call('POST', '/api-keys', { name: 'ci', subject: 'user:ann' });

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -5,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startAdmin, type AdminListener, type AdminListenOptions } from '../../admin-api/start.ts';
 import { StartError } from '../../src/kernel/errors.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/limits.ts';
+import { TestAuthority } from '../support/test-authority.ts';
 import { startAdminFixture, type AdminFixture } from './admin-fixture.ts';
 
 let admin: AdminFixture;
@@ -71,6 +74,16 @@ test('what is not HTTP, or a host that is none, is refused and nothing breaks', 
   const strange = 'GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n';
   expect(await sendRaw(strange)).toMatch(/^HTTP\/1\.1 400/);
   expect((await fetch(`http://${listener.address}/healthz`)).status).toBe(200);
+});
+
+test('over TLS where a certificate is given', async () => {
+  const authority = new TestAuthority();
+  const own = await startAdmin({ ...options, tls: authority.mintLeaf(['127.0.0.1']) });
+  const request = get(`https://${own.address}/healthz`, { ca: authority.caPem });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  expect(response.statusCode).toBe(200);
+  expect(await text(response)).toContain('ok');
+  await own.close();
 });
 
 test('closing lets go of kept-alive connections', async () => {
