@@ -21,19 +21,26 @@ export interface ClientStream {
   /** 1xx other than 101. */
   sendInformation(status: number, fields: readonly string[]): void;
   sendHead(status: number, statusText: string, fields: readonly string[]): void;
-  /** False: wait for `onDrain`. */
+  /** False: wait for `onDrain` of the listener. */
   write(chunk: Buffer): boolean;
-  onDrain(listener: () => void): void;
   end(trailers: readonly string[]): void;
   /** The response is complete and this connection must not carry another one. */
   closeAfterResponse(): void;
   /** Destroys what carries the exchange. */
   abort(): void;
-  /** Called once when the client went away before the response was complete. */
-  onAborted(listener: () => void): void;
-  /** Called once when everything was handed to the network, or the connection is gone. */
-  onFinished(listener: () => void): void;
+  /** Whom to tell what happens on the client's side from now on. */
+  listen(listener: ClientListener): void;
   /** Bytes of this exchange read from and written to the client so far, heads included. */
   bytesIn(): number;
   bytesOut(): number;
+}
+
+/** What a client does to a running exchange. */
+export interface ClientListener {
+  /** It took what was written; more may follow. */
+  onDrain(): void;
+  /** It went away before the response was complete. */
+  onAborted(): void;
+  /** In the middle of a body it neither sent nor took a byte for `limits.bodySilenceTimeoutMs`. */
+  onSilent(): void;
 }

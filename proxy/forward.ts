@@ -10,7 +10,7 @@ import type {
   UpstreamResponseHead,
 } from '../src/egress/upstream.ts';
 import type { Winner } from '../src/policy/decision.ts';
-import type { ClientStream } from './client-stream.ts';
+import type { ClientListener, ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { ExchangeContext, Prepared } from './exchange.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
@@ -28,7 +28,7 @@ export function forward(
   forwarding.attach(context.plane.upstream.dispatch(prepared.request, forwarding));
 }
 
-export class Forwarding implements UpstreamObserver {
+export class Forwarding implements UpstreamObserver, ClientListener {
   readonly #plane: DataPlane;
   readonly #isIntercepted: boolean;
   readonly #client: ClientStream;
@@ -53,18 +53,26 @@ export class Forwarding implements UpstreamObserver {
   attach(exchange: UpstreamExchange): void {
     this.#exchange = exchange;
     if (this.#record.isClosed) return;
-    this.#client.onDrain(() => {
-      exchange.resume();
-    });
-    this.#client.onAborted(() => {
-      exchange.abort();
-      if (this.#record.isClosed) return;
-      this.#record.code ??= 'client_aborted';
-      this.#record.close();
-    });
+    this.#client.listen(this);
     this.#record.cancelUpstream = () => {
       exchange.abort();
     };
+  }
+
+  onDrain(): void {
+    this.#exchange?.resume();
+  }
+
+  onAborted(): void {
+    this.#exchange?.abort();
+    if (this.#record.isClosed) return;
+    this.#record.code ??= 'client_aborted';
+    this.#record.close();
+  }
+
+  onSilent(): void {
+    this.#exchange?.abort();
+    refuse(this.#plane.logger, this.#client, this.#record, new Refusal('request_timeout'));
   }
 
   onHeadWritten(): void {

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import type { ClientStream } from './client-stream.ts';
+import type { ClientListener, ClientStream } from './client-stream.ts';
 
 /** Bytes already accounted to earlier exchanges of a kept-alive connection. */
 interface Accounted {
@@ -14,18 +14,27 @@ interface Accounted {
 }
 const accounted = new WeakMap<Socket, Accounted>();
 
+/** What the connection does with one of its exchanges. */
+export interface Http1Carrier {
+  readonly bodySilenceTimeoutMs: number;
+  /** This response will be the last one of the connection. */
+  onLast(): void;
+  /** The response was handed to the network, or the connection is gone. */
+  onFinished(): void;
+}
+
 export class Http1Client implements ClientStream {
   readonly protocol = 'http/1.1';
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #socket: Socket;
+  readonly #carrier: Http1Carrier;
   readonly #start: Accounted;
+  #listener: ClientListener | null = null;
+  #awaitsDrain = false;
 
-  readonly #onLast: () => void;
-
-  /** `onLast`: this response will be the last of its connection. */
-  constructor(request: IncomingMessage, response: ServerResponse, onLast: () => void) {
-    this.#onLast = onLast;
+  constructor(request: IncomingMessage, response: ServerResponse, carrier: Http1Carrier) {
+    this.#carrier = carrier;
     this.#request = request;
     this.#response = response;
     this.#socket = request.socket;
@@ -37,6 +46,9 @@ export class Http1Client implements ClientStream {
     this.#start = start;
     // The origin's own Date travels; we do not add one.
     response.sendDate = false;
+    response.once('close', () => {
+      this.#finish();
+    });
   }
 
   get method(): string {
@@ -83,11 +95,17 @@ export class Http1Client implements ClientStream {
   }
 
   write(chunk: Buffer): boolean {
-    return this.#response.write(chunk);
-  }
-
-  onDrain(listener: () => void): void {
-    this.#response.on('drain', listener);
+    const hasRoom = this.#response.write(chunk);
+    if (!hasRoom && !this.#awaitsDrain) {
+      this.#awaitsDrain = true;
+      this.#watchSilence();
+      this.#response.once('drain', () => {
+        this.#awaitsDrain = false;
+        this.#socket.setTimeout(0);
+        this.#listener?.onDrain();
+      });
+    }
+    return hasRoom;
   }
 
   end(trailers: readonly string[]): void {
@@ -106,21 +124,20 @@ export class Http1Client implements ClientStream {
 
   closeAfterResponse(): void {
     this.#response.shouldKeepAlive = false;
-    this.#onLast();
+    this.#carrier.onLast();
   }
 
   abort(): void {
     this.#socket.destroy();
   }
 
-  onAborted(listener: () => void): void {
-    this.#response.once('close', () => {
-      if (!this.#response.writableFinished) listener();
-    });
-  }
-
-  onFinished(listener: () => void): void {
-    this.#response.once('close', listener);
+  listen(listener: ClientListener): void {
+    this.#listener = listener;
+    if (this.#request.complete) return;
+    // Only a body that is still to come can fall silent. The timer ends with it: the wait for the
+    // response has a limit of its own.
+    this.#watchSilence();
+    this.#request.once('end', () => this.#socket.setTimeout(0));
   }
 
   bytesIn(): number {
@@ -131,10 +148,20 @@ export class Http1Client implements ClientStream {
     return this.#socket.bytesWritten - this.#start.written;
   }
 
-  /** Called when the exchange was recorded: what follows on the connection belongs to the next one. */
-  account(): void {
+  #watchSilence(): void {
+    this.#socket.setTimeout(this.#carrier.bodySilenceTimeoutMs);
+    // With a listener of ours Node does not destroy the socket by itself.
+    this.#response.once('timeout', () => this.#listener?.onSilent());
+  }
+
+  #finish(): void {
+    const listener = this.#listener;
+    this.#listener = null;
+    if (!this.#response.writableFinished) listener?.onAborted();
+    // What follows on the connection belongs to the next exchange.
     this.#start.read = this.#socket.bytesRead;
     this.#start.written = this.#socket.bytesWritten;
+    this.#carrier.onFinished();
   }
 }
 

@@ -8,7 +8,9 @@ import type { Socket } from 'node:net';
 import { Refusal } from '../src/kernel/errors.ts';
 import { mintRequestId } from '../src/kernel/ids.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import type { Limits } from '../src/kernel/limits.ts';
 import { Http1Client } from './http1-client.ts';
+import type { Http1Carrier } from './http1-client.ts';
 import { rawResponse, refusalResponse } from './respond.ts';
 
 /** Requests read ahead of the one being served; a client that sends more is cut off (I7). */
@@ -20,14 +22,18 @@ export interface RunningExchange {
   readonly record: ExchangeRecord | null;
 }
 
-export class Http1Connection {
+export class Http1Connection implements Http1Carrier {
   readonly socket: Socket;
   running: RunningExchange | null = null;
+  /** A request came, well-formed or not. */
+  isUsed = false;
   #isEnding = false;
+  readonly bodySilenceTimeoutMs: number;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, limits: Pick<Limits, 'bodySilenceTimeoutMs'>) {
     this.socket = socket;
+    this.bodySilenceTimeoutMs = limits.bodySilenceTimeoutMs;
   }
 
   get isIdle(): boolean {
@@ -35,8 +41,13 @@ export class Http1Connection {
   }
 
   /** Nothing that follows on this connection is served any more. */
-  endAfterResponse(): void {
+  onLast(): void {
     this.#isEnding = true;
+  }
+
+  onFinished(): void {
+    this.running = null;
+    this.#waiting.shift()?.();
   }
 
   /** Calls `serve` when the requests before this one were answered. */
@@ -45,17 +56,9 @@ export class Http1Connection {
     response: ServerResponse,
     serve: (client: Http1Client) => RunningExchange,
   ): void {
+    this.isUsed = true;
     const start = (): void => {
-      if (this.#isEnding) return;
-      const client = new Http1Client(request, response, () => {
-        this.#isEnding = true;
-      });
-      client.onFinished(() => {
-        client.account();
-        this.running = null;
-        this.#waiting.shift()?.();
-      });
-      this.running = serve(client);
+      if (!this.#isEnding) this.running = serve(new Http1Client(request, response, this));
     };
     if (this.running === null) start();
     else if (this.#waiting.length < PIPELINED_MAX) this.#waiting.push(start);

@@ -54,7 +54,10 @@ export class InnerServer {
   /** Serves what comes on this socket; TLS, if any, is complete. */
   serve(socket: Socket, context: ExchangeContext): void {
     socket.on('error', ignore);
-    this.#served.set(socket, { context, connection: new Http1Connection(socket) });
+    this.#served.set(socket, {
+      context,
+      connection: new Http1Connection(socket, context.plane.limits),
+    });
     this.#server.emit('connection', socket);
   }
 
@@ -88,8 +91,12 @@ export class InnerServer {
 
   #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const served = this.#served.get(socket);
-    if (served === undefined || !served.connection.isIdle) socket.destroy();
-    else serveUpgrade(served.context, request, socket, head);
+    if (served === undefined || !served.connection.isIdle) {
+      socket.destroy();
+      return;
+    }
+    served.connection.isUsed = true;
+    serveUpgrade(served.context, request, socket, head);
   }
 
   #onNestedConnect(request: IncomingMessage, socket: Socket): void {
@@ -101,13 +108,14 @@ export class InnerServer {
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     const served = this.#served.get(socket);
+    if (served !== undefined) served.connection.isUsed = true;
     const refusal = readParserFault(error, socket.bytesRead);
     if (served === undefined || refusal === undefined) {
       socket.destroy();
       return;
     }
     const { running } = served.connection;
-    served.connection.endAfterResponse();
+    served.connection.onLast();
     if (running?.record?.isClosed === false) {
       // The body of the running exchange broke: the origin must not take what came for the whole.
       running.record.cancelUpstream();

@@ -21,6 +21,12 @@ const TLS_HANDSHAKE_RECORD = 0x16;
 /** A method token is upper-case letters in every request that exists (RFC 9110 9.1). */
 const isMethodByte = (byte: number): boolean => byte >= 0x41 && byte <= 0x5a;
 
+/**
+ * Node and others judge a certificate only after the handshake and then hang up without an alert. One that
+ * hangs up this soon without having asked for anything is taken for one that does not trust our CA.
+ */
+const LATE_DISTRUST_MS = 2_000;
+
 export interface Interception {
   readonly plane: DataPlane;
   readonly inner: InnerServer;
@@ -98,7 +104,17 @@ async function terminateTls(interception: Interception, socket: Socket): Promise
     clearTimeout(timer);
     handshake.secure.off('close', onClose);
     plane.metrics.handshake('ok');
-    interception.inner.serve(handshake.secure, exchangeContext(interception));
+    const served = interception.inner.serve(handshake.secure, exchangeContext(interception));
+    const securedMs = plane.clock.monotonicMs();
+    handshake.secure.once('close', () => {
+      if (served.isUsed || plane.clock.monotonicMs() - securedMs > LATE_DISTRUST_MS) return;
+      fail(
+        interception,
+        socket,
+        'client_tls_failed',
+        'closed after the handshake without a request',
+      );
+    });
   });
 }
 

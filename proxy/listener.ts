@@ -95,7 +95,7 @@ export class Listener {
   #connectionOf(socket: Socket): Http1Connection {
     let connection = this.#connections.get(socket);
     if (connection === undefined) {
-      connection = new Http1Connection(socket);
+      connection = new Http1Connection(socket, this.#context.plane.limits);
       this.#connections.set(socket, connection);
     }
     return connection;

@@ -28,7 +28,7 @@ export function serveUpgrade(
   socket.on('error', ignore);
   // Frames sent ahead of the 101 stay in the stream until the sockets are joined.
   if (head.length > 0) socket.unshift(head);
-  const client = clientOn(request, socket);
+  const client = clientOn(request, socket, context.plane.limits.bodySilenceTimeoutMs);
   const record = openRecord(context, client);
   dispatchUpgrade(context, client, record, socket).catch((error: unknown) => {
     refuse(context.plane.logger, client, record, error);
@@ -105,10 +105,18 @@ function rawSwitchingHead(response: UpstreamResponseHead, isIntercepted: boolean
 }
 
 /** The server let go of the socket; a response object of our own answers when there is no upgrade. */
-function clientOn(request: IncomingMessage, socket: Socket): Http1Client {
+function clientOn(
+  request: IncomingMessage,
+  socket: Socket,
+  bodySilenceTimeoutMs: number,
+): Http1Client {
   const response = new ServerResponse(request);
   response.assignSocket(socket);
-  const client = new Http1Client(request, response, ignore);
+  const client = new Http1Client(request, response, {
+    bodySilenceTimeoutMs,
+    onLast: ignore,
+    onFinished: ignore,
+  });
   client.closeAfterResponse();
   response.once('finish', () => {
     response.detachSocket(socket);
