@@ -5,9 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { startAdmin } from '../admin-api/start.ts';
 import { createAdminHandler } from '../admin-api/handler.ts';
+import { createMetricsHandler } from '../admin-api/metrics-handler.ts';
 import { makeBundle } from '../src/ca/bundle.ts';
 import { systemBundlePem } from '../src/egress/trust.ts';
 import { StartError } from '../src/kernel/errors.ts';
+import type { Logger } from '../src/kernel/logger.ts';
 import { ApiKeyService } from '../src/organizations/api-key-service.ts';
 import { bootstrapOrganization } from '../src/organizations/bootstrap.ts';
 import { parseHostPattern } from '../src/policy/host-pattern.ts';
@@ -50,6 +52,10 @@ export async function startSallyport(options: SallyportOptions): Promise<Sallypo
   const { settings, environment } = options;
   const core = await composeCore(settings, environment.masterKey);
   const closers: (() => Promise<void>)[] = [() => core.close()];
+  const stopGuard = guardProcess(core.logger);
+  closers.unshift(async () => {
+    stopGuard();
+  });
   const closeAll = async (): Promise<void> => {
     for (const close of closers.toReversed()) await close();
   };
@@ -122,6 +128,16 @@ async function startPlanes(
   });
   dataPlane.addListener(parseAddress(admin.address));
   closers.push(() => admin.close());
+  if (settings.metrics.listen !== null) {
+    const metrics = await startAdmin({
+      handler: createMetricsHandler(core.metrics),
+      listen: settings.metrics.listen,
+      logger: core.logger,
+      limits: settings.limits,
+    });
+    dataPlane.addListener(parseAddress(metrics.address));
+    closers.push(() => metrics.close());
+  }
   return {
     proxyAddress,
     adminAddress: admin.address,
@@ -163,6 +179,22 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
   });
   const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
   return { secrets, sandboxes, bindings, apiKeys, catalogue };
+}
+
+/**
+ * The last resort: an error that no part foresaw ends what it happened in, not the connections of everybody
+ * else. Every exchange keeps its own state, so nothing shared is left half-done. Tests fail on this line.
+ */
+function guardProcess(logger: Logger): () => void {
+  const onError = (error: unknown): void => {
+    logger.error({ err: error }, 'unforeseen error');
+  };
+  process.on('uncaughtException', onError);
+  process.on('unhandledRejection', onError);
+  return () => {
+    process.off('uncaughtException', onError);
+    process.off('unhandledRejection', onError);
+  };
 }
 
 /** Reverse order of opening; a second call with `hasten` ends the drain of the first. */

@@ -52,13 +52,12 @@ export class InnerServer {
   }
 
   /** Serves what comes on this socket; TLS, if any, is complete. */
-  serve(socket: Socket, context: ExchangeContext): void {
+  serve(socket: Socket, context: ExchangeContext): Http1Connection {
     socket.on('error', ignore);
-    this.#served.set(socket, {
-      context,
-      connection: new Http1Connection(socket, context.plane.limits),
-    });
+    const connection = new Http1Connection(socket, context.plane.limits);
+    this.#served.set(socket, { context, connection });
     this.#server.emit('connection', socket);
+    return connection;
   }
 
   /** No new requests; idle connections end now. */

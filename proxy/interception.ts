@@ -99,10 +99,13 @@ async function terminateTls(interception: Interception, socket: Socket): Promise
   handshake.secure.once('_tlsError', onError);
   handshake.secure.on('error', onError);
   handshake.secure.once('close', onClose);
+  // Half-open as it is, it would not close by itself when the client only hangs up.
+  handshake.secure.once('end', onClose);
   handshake.secure.once('secure', () => {
     isOver = true;
     clearTimeout(timer);
     handshake.secure.off('close', onClose);
+    handshake.secure.off('end', onClose);
     plane.metrics.handshake('ok');
     const served = interception.inner.serve(handshake.secure, exchangeContext(interception));
     const securedMs = plane.clock.monotonicMs();
