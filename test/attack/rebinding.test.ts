@@ -122,6 +122,7 @@ test('I5 an answer that changes all the time never leads to the closed address',
   const name = 'rebind.attack.test';
   const answers = [[OPEN], [CLOSED], [OPEN, CLOSED], [OPEN]];
   let turn = 0;
+  dns.zone.set(name, { a: [OPEN], ttlS: 0 });
   const flip = setInterval(() => {
     dns.zone.set(name, { a: answers[turn++ % answers.length] ?? [], ttlS: 0 });
   }, 1);
