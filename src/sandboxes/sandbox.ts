@@ -51,6 +51,8 @@ export interface Binding {
   readonly placeholder: string;
   readonly createdAtMs: number;
   readonly detachedAtMs: number | null;
+  /** Absent: it follows the active version. */
+  readonly pinnedVersion?: number;
 }
 
 /** A token as stored: its hash and until when it works (`null`: until replaced). */

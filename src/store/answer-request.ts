@@ -5,6 +5,7 @@ import { writeBackup } from './backup.ts';
 import { readMode } from './contract-methods.ts';
 import type { StoreRequest } from './messages.ts';
 import { auditQueries } from './queries/audit-queries.ts';
+import { groupQueries } from './queries/group-queries.ts';
 import { instanceQueries } from './queries/instance-queries.ts';
 import { organizationQueries } from './queries/organization-queries.ts';
 import { policyQueries } from './queries/policy-queries.ts';
@@ -19,6 +20,7 @@ const QUERIES: {
   ) => StoreContracts[Contract];
 } = {
   secrets: secretQueries,
+  groups: groupQueries,
   sandboxes: sandboxQueries,
   organizations: organizationQueries,
   policy: policyQueries,

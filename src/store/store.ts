@@ -3,6 +3,7 @@
  * thread owns the database; no SQL runs on the data plane's thread.
  */
 import type { AuditStore } from '../audit/audit-store.ts';
+import type { GroupStore } from '../groups/group-store.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import type { SandboxStore } from '../sandboxes/sandbox-store.ts';
@@ -12,6 +13,7 @@ import type { InstanceStore } from './instance-store.ts';
 
 export interface StoreContracts {
   readonly secrets: SecretStore;
+  readonly groups: GroupStore;
   readonly sandboxes: SandboxStore;
   readonly organizations: OrganizationStore;
   readonly policy: PolicyStore;

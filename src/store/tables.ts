@@ -86,6 +86,28 @@ export interface SecretsTable {
   deleted_at_ms: number | null;
   last_used_at_ms: number | null;
   last_answered_at_ms: number | null;
+  /** `null`: in no group. Written by the group's queries alone. */
+  group_id: Generated<string | null>;
+}
+
+export interface SecretGroupsTable {
+  seq: Generated<number>;
+  id: string;
+  organization_id: string;
+  name: string;
+  integration_id: string | null;
+  manifest: string | null;
+  created_at_ms: number;
+  updated_at_ms: number;
+  created_by: string;
+  revision: number;
+}
+
+/** The subjects a manifest names, to find the groups of one. */
+interface SecretGroupCollaboratorsTable {
+  organization_id: string;
+  group_id: string;
+  subject: string;
 }
 
 /** The host patterns of a secret, to find it by one. */
@@ -162,6 +184,8 @@ export interface BindingsTable {
   placeholder: string;
   created_at_ms: number;
   detached_at_ms: number | null;
+  /** `null`: follows the active version. */
+  pinned_version: number | null;
 }
 
 export interface AuditEventsTable {
@@ -235,6 +259,8 @@ export interface Tables {
   api_keys: ApiKeysTable;
   secrets: SecretsTable;
   secret_hosts: SecretHostsTable;
+  secret_groups: SecretGroupsTable;
+  secret_group_collaborators: SecretGroupCollaboratorsTable;
   secret_versions: SecretVersionsTable;
   sandboxes: SandboxesTable;
   sandbox_metadata: SandboxMetadataTable;

@@ -7,9 +7,12 @@ import path from 'node:path';
 import SqliteFile from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
+import type { GroupStore } from '../../src/groups/group-store.ts';
+import type { SecretGroup } from '../../src/groups/secret-group.ts';
 import type { Transaction } from '../../src/store/database.ts';
 import { openSqlite } from '../../src/store/open-sqlite.ts';
 import { auditQueries } from '../../src/store/queries/audit-queries.ts';
+import { groupQueries } from '../../src/store/queries/group-queries.ts';
 import { organizationQueries } from '../../src/store/queries/organization-queries.ts';
 import { policyQueries } from '../../src/store/queries/policy-queries.ts';
 import { sandboxQueries } from '../../src/store/queries/sandbox-queries.ts';
@@ -63,6 +66,7 @@ async function openWatched(): Promise<Watched> {
 function stores({ transaction }: Watched) {
   return {
     secrets: secretQueries(transaction),
+    groups: groupQueries(transaction),
     sandboxes: sandboxQueries(transaction),
     organizations: organizationQueries(transaction),
     policy: policyQueries(transaction),
@@ -122,9 +126,43 @@ async function callEverything(watched: Watched): Promise<void> {
   ]);
   await audit.pruneEvents({ olderThanMs: 99_999, importantRowsMax: 5, plainRowsMax: 5 });
   await audit.pruneEvents({ olderThanMs: 0, importantRowsMax: 0, plainRowsMax: 0 });
+  await callGroups(store.groups, organization);
+  await store.organizations.deleteWorkspace(organization, 'w').catch(() => false);
   await store.organizations.readApiKeyByHash('hash');
   await store.organizations.touchApiKeys([{ id: 'k', atMs: 1 }]);
   await sandboxes.deleteSandbox(organization, sandbox.id);
+}
+
+async function callGroups(groups: GroupStore, organizationId: string): Promise<void> {
+  const group: SecretGroup = {
+    id: 'g',
+    organizationId,
+    name: 'group',
+    integrationId: null,
+    manifest: null,
+    createdAtMs: 1,
+    updatedAtMs: 1,
+    createdBy: 'user:someone',
+    revision: 1,
+  };
+  await groups.insertGroup(group, []);
+  await groups.readGroup(organizationId, 'g');
+  await groups.readGroupByName(organizationId, 'group');
+  const page = { limit: 5, offset: 5 };
+  await groups.listGroups(organizationId, {
+    ...page,
+    name: 'group',
+    search: 'g',
+    subject: 'user:x',
+  });
+  await groups.listGroups(organizationId, page);
+  const changed = { group: { ...group, revision: 2 }, inserted: [], updated: [], atMs: 1 };
+  await groups.writeGroup({ ...changed, deletedIds: [] });
+  await groups.listMembers(organizationId, { ...page, groupIds: ['g'] });
+  await groups.listMembers(organizationId, { names: ['a'], subject: 'user:x' });
+  await groups.listMembers(organizationId, { ...page, isUngrouped: true, ids: ['s'] });
+  await groups.listMembers(organizationId, {});
+  await groups.deleteGroup(organizationId, 'g', 1);
 }
 
 test('no query walks a table that grows', async () => {

@@ -53,6 +53,21 @@ export function organizationQueries({ query }: Transaction): OrganizationStore {
       return rows.map(organizationOf);
     },
 
+    async deleteOrganization(id) {
+      const sandboxes = await query
+        .selectFrom('sandboxes')
+        .select('id')
+        .where('organization_id', '=', id)
+        .execute();
+      // Sandboxes and secrets hold each other through bindings; these go first.
+      await query.deleteFrom('sandboxes').where('organization_id', '=', id).execute();
+      const result = await query
+        .deleteFrom('organizations')
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return result.numDeletedRows === 0n ? undefined : sandboxes.map((sandbox) => sandbox.id);
+    },
+
     async listWorkspaces(organizationId) {
       const rows = await query
         .selectFrom('workspaces')
@@ -73,6 +88,49 @@ export function organizationQueries({ query }: Transaction): OrganizationStore {
         .execute();
       const row = preferId(rows, idOrName);
       return row === undefined ? undefined : workspaceOf(row);
+    },
+
+    async insertWorkspace(workspace) {
+      try {
+        await query.insertInto('workspaces').values(workspaceColumns(workspace)).execute();
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error;
+        throw new ControlError('conflict', {
+          message: `A workspace named ${workspace.name} exists already.`,
+          cause: error,
+        });
+      }
+    },
+
+    async deleteWorkspace(organizationId, id) {
+      const workspaces = await query
+        .selectFrom('workspaces')
+        .select('id')
+        .where('organization_id', '=', organizationId)
+        .limit(2)
+        .execute();
+      if (workspaces.length === 1 && workspaces[0]?.id === id) {
+        throw new ControlError('conflict', {
+          message: 'This is the last workspace of the organization; create another one first.',
+        });
+      }
+      const sandbox = await query
+        .selectFrom('sandboxes')
+        .select('id')
+        .where('organization_id', '=', organizationId)
+        .where('workspace_id', '=', id)
+        .executeTakeFirst();
+      if (sandbox !== undefined) {
+        throw new ControlError('conflict', {
+          message: 'There are sandboxes in this workspace; delete them first.',
+        });
+      }
+      const result = await query
+        .deleteFrom('workspaces')
+        .where('organization_id', '=', organizationId)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return result.numDeletedRows > 0n;
     },
 
     async insertApiKey(key) {

@@ -1,8 +1,10 @@
 /** What the snapshot feed reads: everything that decides about one sandbox, in one transaction. */
+import type { Selectable } from 'kysely';
 import { FIXED } from '../../kernel/limits.ts';
 import type { BoundSecret, PolicyStore } from '../../policy/policy-store.ts';
 import { fromJson } from '../columns.ts';
 import type { Transaction } from '../database.ts';
+import type { BindingsTable, SecretVersionsTable } from '../tables.ts';
 import { bindingOf, sandboxOf } from './sandbox-row.ts';
 import { readSealedVersion, secretOf } from './secret-row.ts';
 
@@ -36,10 +38,14 @@ export function policyQueries({ query }: Transaction): PolicyStore {
       .execute();
     const secretById = new Map(secrets.map((row) => [row.id, row]));
     const versionById = new Map(versions.map((row) => [row.id, row]));
+    const pinned = await readPinned(bindings);
     return bindings.flatMap((row) => {
       const secret = secretById.get(row.secret_id);
       if (secret === undefined) return [];
-      const version = versionById.get(secret.active_version_id);
+      const version =
+        row.pinned_version === null
+          ? versionById.get(secret.active_version_id)
+          : pinned.get(versionKey(row.secret_id, row.pinned_version));
       return {
         binding: bindingOf(row),
         secret: secretOf(secret),
@@ -47,6 +53,24 @@ export function policyQueries({ query }: Transaction): PolicyStore {
         version: version === undefined ? null : (readSealedVersion(version) ?? null),
       };
     });
+  }
+
+  /** The versions that bindings stay with, whatever is active. */
+  async function readPinned(
+    bindings: readonly Selectable<BindingsTable>[],
+  ): Promise<ReadonlyMap<string, Selectable<SecretVersionsTable>>> {
+    const found = new Map<string, Selectable<SecretVersionsTable>>();
+    for (const { secret_id: secretId, pinned_version: version } of bindings) {
+      if (version === null) continue;
+      const row = await query
+        .selectFrom('secret_versions')
+        .selectAll()
+        .where('secret_id', '=', secretId)
+        .where('version', '=', version)
+        .executeTakeFirst();
+      if (row !== undefined) found.set(versionKey(secretId, version), row);
+    }
+    return found;
   }
 
   return {
@@ -89,4 +113,8 @@ export function policyQueries({ query }: Transaction): PolicyStore {
       }));
     },
   };
+}
+
+function versionKey(secretId: string, version: number): string {
+  return `${secretId}:${version}`;
 }

@@ -77,6 +77,7 @@ export function bindingColumns(binding: Binding): Insertable<BindingsTable> {
     placeholder: binding.placeholder,
     created_at_ms: binding.createdAtMs,
     detached_at_ms: binding.detachedAtMs,
+    pinned_version: binding.pinnedVersion ?? null,
   };
 }
 
@@ -91,6 +92,7 @@ export function bindingOf(row: Selectable<BindingsTable>): Binding {
     placeholder: row.placeholder,
     createdAtMs: row.created_at_ms,
     detachedAtMs: row.detached_at_ms,
+    ...(row.pinned_version === null ? {} : { pinnedVersion: row.pinned_version }),
   };
 }
 
