@@ -12,6 +12,7 @@ import { decideIntercept } from '../src/policy/decide-intercept.ts';
 import { readAddress } from '../src/wire/address.ts';
 import { parseAuthority } from '../src/wire/host.ts';
 import type { Authority } from '../src/wire/host.ts';
+import { checkRequestHead } from '../src/wire/request-framing.ts';
 import { authenticate, ClientRefusal } from './authenticate.ts';
 import type { Client } from './authenticate.ts';
 import { ConnectionRecord } from './connection-record.ts';
@@ -51,6 +52,7 @@ export async function serveConnect(
 ): Promise<void> {
   let admitted: Admitted | null = null;
   try {
+    checkHead(request, context.plane.limits);
     const target = parseTarget(request.url ?? '');
     const peer = socket.remoteAddress ?? '';
     const client = await authenticate(context.plane, context.watch, request.rawHeaders, peer);
@@ -68,6 +70,15 @@ export async function serveConnect(
     }
   } catch (error) {
     refuseConnect(context, request, socket, admitted, error);
+  }
+}
+
+/** The head is held to the same rules as any other, and a CONNECT has no body (RFC 9110 9.3.6). */
+function checkHead(request: IncomingMessage, limits: DataPlane['limits']): void {
+  const { method = '', url: target = '', httpVersion, rawHeaders: fields } = request;
+  const framing = checkRequestHead({ method, target, httpVersion, fields }, limits);
+  if (framing.bodyKind === 'chunked' || (framing.contentLength ?? 0) > 0) {
+    throw new Refusal('bad_request', { message: 'A CONNECT has no body.' });
   }
 }
 

@@ -100,9 +100,13 @@ export class InnerServer {
 
   #onNestedConnect(request: IncomingMessage, socket: Socket): void {
     const served = this.#served.get(socket);
-    if (served === undefined) socket.destroy();
-    else
-      this.#refuseUnparsed(served, socket, request.method ?? '', new Refusal('method_not_allowed'));
+    // Behind a running request an answer written here would be taken for the answer to that one.
+    if (served === undefined || !served.connection.isIdle) {
+      socket.destroy();
+      return;
+    }
+    served.connection.isUsed = true;
+    this.#refuseUnparsed(served, socket, request.method ?? '', new Refusal('method_not_allowed'));
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
