@@ -6,10 +6,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startAdmin, type AdminListener } from '../../admin-api/start.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/limits.ts';
-import { setup } from '../sdk/install.ts';
 import { startAdminFixture, type AdminFixture } from './admin-fixture.ts';
 
-// Its types are not at hand before it is installed, and installing it is part of the test.
+// Its types are not at hand where only the checks run: `test/sdk` is installed before the tests.
 // oxlint-disable-next-line typescript/no-explicit-any
 let sdk: any;
 let admin: AdminFixture;
@@ -17,7 +16,6 @@ let listener: AdminListener;
 let connection: { apiKey: string; baseUrl: string };
 
 beforeAll(async () => {
-  await setup();
   const folder = path.join(import.meta.dirname, '../sdk/node_modules/@superserve/sdk');
   sdk = await import(path.join(folder, 'dist/index.js'));
   admin = await startAdminFixture();
@@ -28,7 +26,7 @@ beforeAll(async () => {
     limits: DEFAULT_LIMITS,
   });
   connection = { apiKey: admin.key, baseUrl: `http://${listener.address}` };
-}, 180_000);
+});
 afterAll(async () => {
   await listener.close();
   await admin[Symbol.asyncDispose]();

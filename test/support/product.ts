@@ -39,6 +39,8 @@ export interface TestSandbox {
   readonly id: string;
   readonly token: string;
   readonly env: Readonly<Record<string, string>>;
+  /** PEM text by the path that variables name. */
+  readonly files: Readonly<Record<string, string>>;
   /** Placeholder by environment variable. */
   readonly placeholders: Readonly<Record<string, string>>;
   /** `http://sandbox:TOKEN@HOST:PORT`. */
@@ -211,12 +213,13 @@ export class Product implements AsyncDisposable {
       ...(plan.secrets === undefined ? {} : { secrets: plan.secrets }),
       ...(plan.network === undefined ? {} : { network: plan.network }),
       ...plan.more,
-    })) as { id: string; proxy_token: string; env: Record<string, string> };
+    })) as Pick<TestSandbox, 'id' | 'env' | 'files'> & { readonly proxy_token: string };
     const keys = Object.keys(plan.secrets ?? {});
     return {
       id: created.id,
       token: created.proxy_token,
       env: created.env,
+      files: created.files,
       placeholders: Object.fromEntries(keys.map((key) => [key, created.env[key] ?? ''])),
       proxyUrl: `http://sandbox:${created.proxy_token}@${this.proxy.host}:${this.proxy.port}`,
     };
