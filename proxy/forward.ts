@@ -113,7 +113,9 @@ export class Forwarding implements UpstreamObserver, ClientListener {
 
   onEnd(trailers: readonly string[]): void {
     if (this.#record.isClosed) return;
-    this.#client.end(trailers);
+    this.#client.end(
+      trailers.length === 0 ? trailers : clientFields(trailers, this.#isIntercepted),
+    );
     this.#record.close();
   }
 

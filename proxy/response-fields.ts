@@ -18,7 +18,8 @@ const DROPPED = new Set([
   'proxy-authentication-info',
 ]);
 
-const OURS = /^\s*sallyport\s*(;|$)/i;
+/** The name of a member is a token or a string (RFC 9209 2): both spell us. */
+const OURS = /^\s*("?)sallyport\1\s*(;|$)/i;
 
 /** Flat name, value array in; the same without what must not pass. */
 export function clientFields(fields: readonly string[], intercepted: boolean): string[] {

@@ -115,7 +115,7 @@ describe('SNI mismatch', () => {
     using answer = await sendConnect(plan);
     expect(answer.response.status).toBe(200);
     const trust = { ca: scene.product.caPem, serverName };
-    return startTls(answer.connection, `${HOST}:443`, trust).then(
+    return await startTls(answer.connection, `${HOST}:443`, trust).then(
       (tunnel) => {
         tunnel.destroy();
         return 'accepted';
@@ -159,9 +159,7 @@ describe('CONNECT where none belongs', () => {
   ])('I1 CONNECT to the proxy itself: %s', async (target, code) => {
     const { product } = scene;
     const admin = new URL(product.admin.origin).port;
-    const authority = target
-      .replace('PROXY', String(product.proxy.port))
-      .replace('ADMIN', admin);
+    const authority = target.replace('PROXY', String(product.proxy.port)).replace('ADMIN', admin);
     using answer = await sendConnect({ proxy: product.proxy, authority, token: sandbox.token });
     expect(answer.response).toMatchObject({ status: 403, reason: code });
   });

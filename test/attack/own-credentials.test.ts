@@ -94,12 +94,24 @@ describe('own key on a bound host', () => {
     scene.origin.clear();
     using tunnel = await open();
     const trailers = ['X-Api-Key', OWN, 'X_Api_Key', OWN, 'authorization', `Bearer ${OWN}`];
-    const hops = ['Host', `${OWN}.example`, 'Content-Length', '0', 'Proxy-Authorization', OWN];
+    const hops = ['Host', `${OWN}.example`, 'TE', OWN, 'Proxy-Authorization', OWN];
     const plan = { method: 'POST', path: '/', body: 'hello', chunked: true };
     const answer = await tunnel.request({ ...plan, fields, trailers: [...trailers, ...hops] });
     expect(answer.status).toBe(200);
     expect(expectOnlyOurs().body.toString()).toBe('hello');
   });
+
+  test.each(['Content-Length', 'Transfer-Encoding'])(
+    'I6 framing in request trailers (%s): refused, or gone',
+    async (name) => {
+      scene.origin.clear();
+      using tunnel = await open();
+      const plan = { method: 'POST', path: '/', body: 'hello', chunked: true };
+      const answer = await tunnel.request({ ...plan, trailers: [name, '0'] });
+      expect(['200', '400 bad_request']).toContain(outcomeOf(answer));
+      expect(scene.origin.requests.flatMap(({ rawTrailers }) => rawTrailers)).toEqual([]);
+    },
+  );
 
   test('I6 `keep`: a kept credential goes alone, ours is not put beside it', async () => {
     scene.origin.clear();

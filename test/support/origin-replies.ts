@@ -97,8 +97,11 @@ export function big(bytes: number, chunkBytes = 65_536): OriginHandler {
 
 async function drained(response: http.ServerResponse): Promise<void> {
   await new Promise<void>((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
+    const finish = (): void => {
+      response.off('drain', finish).off('close', finish);
+      resolve();
+    };
+    response.on('drain', finish).on('close', finish);
   });
 }
 
