@@ -161,8 +161,13 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     logger,
     allowWidening: settings.secrets.allowWidening,
   });
-  const binder = new SecretBinder({ secrets: store.secrets, catalogue, neverIntercept });
   const { organizations } = store;
+  const binder = new SecretBinder({
+    secrets: store.secrets,
+    organizations,
+    catalogue,
+    neverIntercept,
+  });
   const sandboxes = new SandboxService({
     store: store.sandboxes,
     organizations,

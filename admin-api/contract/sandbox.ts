@@ -71,12 +71,21 @@ export const sandboxListQuery = z
   })
   .catchall(z.string());
 
+/** Absent: the binding follows the active version. */
+const pinnedVersion = z.int().optional().openapi({ description: 'Where one was asked for.' });
+
 export const bindingCreateSchema = z
   .strictObject({ env_key: z.string(), secret_name: z.string(), inject: optional(inject) })
   .openapi('BindingCreate');
 
 export const bindingSchema = z
-  .object({ env_key: z.string(), secret_name: z.string(), placeholder: z.string(), inject })
+  .object({
+    env_key: z.string(),
+    secret_name: z.string(),
+    placeholder: z.string(),
+    inject,
+    version: pinnedVersion,
+  })
   .openapi('Binding');
 
 export const tokenCreateSchema = z
@@ -99,6 +108,7 @@ export const sandboxSchema = z
         revoked: z.boolean(),
         placeholder: z.string(),
         inject,
+        version: pinnedVersion,
       }),
     ),
     network: z.object({ allow_out: texts, deny_out: texts }),
@@ -180,6 +190,7 @@ export function describeSandbox(row: SandboxRow): z.infer<typeof sandboxSchema> 
       revoked,
       placeholder: binding.placeholder,
       inject: binding.inject,
+      version: binding.pinnedVersion,
     })),
     network: {
       allow_out: [...sandbox.network.allowOut],

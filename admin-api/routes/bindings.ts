@@ -34,12 +34,13 @@ function defineAttachRoutes({ bindings }: AdminDeps): Route[] {
           secretName: body.secret_name,
           inject: body.inject,
         });
-        const { envKey, placeholder, inject } = binding;
+        const { envKey, placeholder, inject, pinnedVersion } = binding;
         return respondJson(201, {
           env_key: envKey,
           secret_name: secretName,
           placeholder,
           inject,
+          version: pinnedVersion,
         } satisfies z.infer<typeof bindingSchema>);
       },
     }),

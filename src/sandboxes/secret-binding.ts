@@ -6,12 +6,13 @@ import { ControlError } from '../kernel/errors.ts';
 import { fieldError } from '../kernel/field-error.ts';
 import { mintId } from '../kernel/ids.ts';
 import type { Actor } from '../organizations/actor.ts';
+import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { isSecretInReach } from '../organizations/roles.ts';
 import { matchesHost, type HostPattern } from '../policy/host-pattern.ts';
 import type { ProviderCatalogue } from '../providers/catalogue.ts';
 import { mintPlaceholder } from '../providers/token-shape.ts';
 import { secretHostPattern } from '../secrets/secret-hosts.ts';
-import { parseSecretName } from '../secrets/secret-name.ts';
+import { SecretReferences } from '../secrets/secret-reference.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { Secret } from '../secrets/secret.ts';
 import { readAddress } from '../wire/address.ts';
@@ -19,7 +20,8 @@ import type { Binding, Inject } from './sandbox.ts';
 import { checkEnvKey } from './sandbox-rules.ts';
 
 export interface SecretBinderDeps {
-  readonly secrets: Pick<SecretStore, 'readSecret'>;
+  readonly secrets: Pick<SecretStore, 'readSecret' | 'readVersion'>;
+  readonly organizations: Pick<OrganizationStore, 'readOrganization'>;
   readonly catalogue: ProviderCatalogue;
   /** `egress.never_intercept`: on such hosts nothing can be injected, so nothing is bound. */
   readonly neverIntercept: readonly HostPattern[];
@@ -37,8 +39,11 @@ export interface BindingRequest {
 export class SecretBinder {
   readonly #deps: SecretBinderDeps;
 
+  readonly #references: SecretReferences;
+
   constructor(deps: SecretBinderDeps) {
     this.#deps = deps;
+    this.#references = new SecretReferences(deps.organizations);
   }
 
   /**
@@ -52,15 +57,10 @@ export class SecretBinder {
     keyPath = path,
   ): Promise<{ binding: Binding; secret: Secret }> {
     checkEnvKey(request.envKey, keyPath);
-    const name = parseSecretName(request.secretName, path);
-    const row = await this.#deps.secrets.readSecret(actor.organizationId, name);
-    if (row === undefined || !isSecretInReach(actor, row.secret.id)) {
-      throw fieldError(path, `there is no secret named ${name}`, 'secret_not_found');
-    }
-    const { secret } = row;
+    const { secret, version } = await this.#readSecret(actor, request.secretName, path);
     if (!isAllowedIn(secret, request.workspaceId)) {
       throw new ControlError('forbidden', {
-        message: `${path}: the secret ${name} may not be used in the workspace of this sandbox`,
+        message: `${path}: the secret ${secret.name} may not be used in the workspace of this sandbox`,
       });
     }
     this.#checkHosts(secret, path);
@@ -74,8 +74,29 @@ export class SecretBinder {
       placeholder: mintPlaceholder(this.#deps.catalogue.shapeOf(secret.provider)),
       createdAtMs: request.nowMs,
       detachedAtMs: null,
+      ...(version === null ? {} : { pinnedVersion: version }),
     };
     return { binding, secret };
+  }
+
+  async #readSecret(
+    actor: Actor,
+    name: string,
+    path: string,
+  ): Promise<{ secret: Secret; version: number | null }> {
+    const { secrets } = this.#deps;
+    const { organizationId } = actor;
+    const reference = await this.#references.resolve(organizationId, name, path);
+    const row = reference && (await secrets.readSecret(organizationId, reference.name));
+    if (reference === undefined || row === undefined || !isSecretInReach(actor, row.secret.id)) {
+      throw fieldError(path, `there is no secret named ${name}`, 'secret_not_found');
+    }
+    const { version } = reference;
+    if (version === null) return { secret: row.secret, version };
+    if ((await secrets.readVersion(organizationId, row.secret.id, version)) === undefined) {
+      throw fieldError(path, `there is no version ${version} of that secret`, 'secret_not_found');
+    }
+    return { secret: row.secret, version };
   }
 
   #checkHosts(secret: Secret, path: string): void {

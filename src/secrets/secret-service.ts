@@ -4,23 +4,18 @@
  * contract only, can seal values and never open them. A change is in force when its promise resolves.
  */
 import type { AuditStore, SecretAuditFilter, SecretAuditRow } from '../audit/audit-store.ts';
-import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
 import { fieldError } from '../kernel/field-error.ts';
-import type { Hidden } from '../kernel/hidden.ts';
-import { mintId } from '../kernel/ids.ts';
-import type { Logger } from '../kernel/logger.ts';
 import type { Actor } from '../organizations/actor.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { checkRole, isSecretInReach } from '../organizations/roles.ts';
 import type { PolicyChanges } from '../policy/policy-feed.ts';
-import type { ProviderCatalogue } from '../providers/catalogue.ts';
 import type { UsageBook } from '../usage/usage-store.ts';
-import { checkPlaceable } from './placeable-value.ts';
-import { applySecretInput, BLANK_DEFINITION } from './secret-definition.ts';
+import { SecretDrafter, type SecretDrafterDeps } from './secret-drafter.ts';
 import type { SecretInput } from './secret-input.ts';
 import { parseSecretName } from './secret-name.ts';
 import type { SecretPage } from './secret-page.ts';
+import { SecretReferences } from './secret-reference.ts';
 import type {
   SecretBindingRow,
   SecretFilter,
@@ -29,22 +24,14 @@ import type {
   SecretUsage,
   VersionRow,
 } from './secret-store.ts';
-import type { Secret, SealedVersion, SecretDefinition } from './secret.ts';
-import type { ValueSealer } from './value-sealer.ts';
-import { decideWidening } from './widening.ts';
+import type { Secret } from './secret.ts';
 
-export interface SecretServiceDeps {
+export interface SecretServiceDeps extends SecretDrafterDeps {
   readonly store: SecretStore;
-  readonly organizations: Pick<OrganizationStore, 'readWorkspace'>;
+  readonly organizations: Pick<OrganizationStore, 'readWorkspace' | 'readOrganization'>;
   readonly audit: Pick<AuditStore, 'listSecretAudit'>;
   readonly usage: Pick<UsageBook, 'pendingOf'>;
-  readonly catalogue: ProviderCatalogue;
-  readonly sealer: ValueSealer;
   readonly changes: PolicyChanges;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** `secrets.allow_widening`. */
-  readonly allowWidening: boolean;
 }
 
 /** How often a write is computed anew after somebody else was faster. */
@@ -53,9 +40,13 @@ const PAGE_ROWS = 500;
 
 export class SecretService {
   readonly #deps: SecretServiceDeps;
+  readonly #drafter: SecretDrafter;
+  readonly #references: SecretReferences;
 
   constructor(deps: SecretServiceDeps) {
     this.#deps = deps;
+    this.#drafter = new SecretDrafter(deps);
+    this.#references = new SecretReferences(deps.organizations);
   }
 
   /** ControlError `bad_request`, `value_not_placeable`, `conflict` (the name is taken), `forbidden`. */
@@ -66,26 +57,13 @@ export class SecretService {
     if (input.provider === undefined && (input.auth === undefined || input.hosts === undefined)) {
       throw fieldError('provider', 'must be given, or auth together with hosts');
     }
-    const resolved = await this.#resolveWorkspaces(actor, input);
-    const definition = applySecretInput(BLANK_DEFINITION, resolved, this.#deps.catalogue);
-    checkPlaceable(input.value, definition.auth);
-    const nowMs = this.#deps.clock.nowMs();
-    const identity = { organizationId: actor.organizationId, secretId: mintId() };
-    const version = this.#sealVersion(actor, identity, 1, input.value);
-    const secret: Secret = {
-      ...definition,
-      id: identity.secretId,
-      organizationId: actor.organizationId,
-      name: secretName,
-      version: 1,
-      activeVersionId: version.id,
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
-      rotatedAtMs: nowMs,
-      createdBy: actor.subject,
-      updatedBy: actor.subject,
-      revision: 1,
-    };
+    return this.createStored(actor, secretName, input);
+  }
+
+  /** As `create`, but where it is used may be said later. `name` was checked by the façade. */
+  async createStored(actor: Actor, name: string, input: SecretInput): Promise<SecretRow> {
+    checkRole(actor, 'administer');
+    const { secret, version } = await this.#drafter.draftNew(actor, name, input);
     await this.#deps.store.insertSecret(secret, version);
     return { secret, usage: { lastUsedAtMs: null, lastAnsweredAtMs: null } };
   }
@@ -93,11 +71,7 @@ export class SecretService {
   /** ControlError `not_found`, also for what the key may not see. */
   async read(actor: Actor, name: string): Promise<SecretRow> {
     checkRole(actor, 'read');
-    const row = await this.#deps.store.readSecret(actor.organizationId, parseSecretName(name));
-    if (row === undefined || !isSecretInReach(actor, row.secret.id)) {
-      throw new ControlError('not_found', { message: `There is no secret named ${name}.` });
-    }
-    return { secret: row.secret, usage: this.#currentUsage(row) };
+    return (await this.#resolve(actor, name)).row;
   }
 
   /** Newest first. With `filter.limit`, `next` tells where the following page begins. */
@@ -135,10 +109,9 @@ export class SecretService {
    */
   async update(actor: Actor, name: string, input: SecretInput): Promise<SecretRow> {
     checkRole(actor, 'administer');
-    const resolved = await this.#resolveWorkspaces(actor, input);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const before = await this.read(actor, name);
-      const change = this.#decideChange(actor, before.secret, resolved);
+      const before = await this.#readWhole(actor, name);
+      const change = await this.#drafter.draftChange(actor, before.secret, input);
       if (await this.#deps.store.updateSecret(change.secret, change.version)) {
         await this.#announce(change.secret);
         return { secret: change.secret, usage: before.usage };
@@ -150,7 +123,7 @@ export class SecretService {
   /** The name is free at once; the history stays. */
   async delete(actor: Actor, name: string): Promise<void> {
     checkRole(actor, 'administer');
-    const { secret } = await this.read(actor, name);
+    const { secret } = await this.#readWhole(actor, name);
     const { store, clock } = this.#deps;
     const isDeleted = await store.deleteSecret(actor.organizationId, secret.id, clock.nowMs());
     if (!isDeleted) throw new ControlError('not_found');
@@ -177,80 +150,28 @@ export class SecretService {
     return this.#deps.store.listBindingsOfSecret(actor.organizationId, secret.id);
   }
 
-  #decideChange(
-    actor: Actor,
-    before: Secret,
-    input: SecretInput,
-  ): { secret: Secret; version: SealedVersion | null } {
-    const definition = applySecretInput(before, input, this.#deps.catalogue);
-    if (input.value === undefined) this.#checkWidening(before, definition);
-    else checkPlaceable(input.value, definition.auth);
-    const nowMs = this.#deps.clock.nowMs();
-    const identity = { organizationId: before.organizationId, secretId: before.id };
-    const version =
-      input.value === undefined
-        ? null
-        : this.#sealVersion(actor, identity, before.version + 1, input.value);
-    const secret: Secret = {
-      ...before,
-      ...definition,
-      version: version?.version ?? before.version,
-      activeVersionId: version?.id ?? before.activeVersionId,
-      rotatedAtMs: version === null ? before.rotatedAtMs : nowMs,
-      // Never earlier than before, so that a clock set back does not hide a change.
-      updatedAtMs: Math.max(nowMs, before.updatedAtMs),
-      updatedBy: actor.subject,
-      revision: before.revision + 1,
-    };
-    return { secret, version };
+  /** A change concerns every version, so it cannot name one. */
+  async #readWhole(actor: Actor, name: string): Promise<SecretRow> {
+    const { row, version } = await this.#resolve(actor, name);
+    if (version === null) return row;
+    throw fieldError('name', 'names one version; this concerns the secret as a whole');
   }
 
-  #checkWidening(before: Secret, after: SecretDefinition): void {
-    const widened = decideWidening(before, after);
-    if (widened.length === 0) return;
-    if (this.#deps.allowWidening) {
-      this.#deps.logger.warn(
-        { secretId: before.id, widened },
-        'a secret was widened without its value, as secrets.allow_widening permits',
-      );
-      return;
+  async #resolve(actor: Actor, name: string): Promise<{ row: SecretRow; version: number | null }> {
+    const { organizationId } = actor;
+    const { store } = this.#deps;
+    const reference = await this.#references.resolve(organizationId, name);
+    const row = reference && (await store.readSecret(organizationId, reference.name));
+    if (reference === undefined || row === undefined || !isSecretInReach(actor, row.secret.id)) {
+      throw notFound(name);
     }
-    throw new ControlError('value_required', {
-      details: widened.map((path) => ({ path, message: 'lets the existing value travel further' })),
-    });
-  }
-
-  /** Names become ids. For `ALL` and `NONE` a list is neither checked nor kept. */
-  async #resolveWorkspaces(actor: Actor, input: SecretInput): Promise<SecretInput> {
-    const { allowedWorkspaces: named, allowedWorkspacesType: type } = input;
-    if (named === undefined || (type !== undefined && type !== 'SOME')) return input;
-    const ids: string[] = [];
-    for (const [index, name] of named.entries()) {
-      const { organizations } = this.#deps;
-      const workspace = await organizations.readWorkspace(actor.organizationId, name.trim());
-      if (workspace === undefined) {
-        throw fieldError(`allowed_workspaces[${index}]`, `there is no workspace ${name.trim()}`);
-      }
-      ids.push(workspace.id);
-    }
-    return { ...input, allowedWorkspaces: [...new Set(ids)] };
-  }
-
-  #sealVersion(
-    actor: Actor,
-    identity: { readonly organizationId: string; readonly secretId: string },
-    number: number,
-    value: Hidden,
-  ): SealedVersion {
-    const id = mintId();
-    return {
-      ...identity,
-      id,
-      version: number,
-      sealed: this.#deps.sealer.sealValue({ ...identity, versionId: id }, value),
-      createdAtMs: this.#deps.clock.nowMs(),
-      createdBy: actor.subject,
-    };
+    const { version } = reference;
+    const isThere =
+      version === null ||
+      (await store.readVersion(organizationId, row.secret.id, version)) !== undefined;
+    if (!isThere) throw notFound(name);
+    const current = { secret: row.secret, usage: this.#currentUsage(row) };
+    return { row: current, version };
   }
 
   #currentUsage(row: SecretRow): SecretUsage {
@@ -269,4 +190,8 @@ export class SecretService {
 
 function later(one: number | null, other: number | null): number | null {
   return one === null ? other : Math.max(one, other ?? one);
+}
+
+function notFound(name: string): ControlError {
+  return new ControlError('not_found', { message: `There is no secret named ${name}.` });
 }

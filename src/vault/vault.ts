@@ -11,6 +11,7 @@ import type { Limits } from '../kernel/limits.ts';
 import { Permit } from '../policy/permit.ts';
 import type { ValueOpener } from '../policy/value-opener.ts';
 import type { SealedVersion } from '../secrets/secret.ts';
+import type { ValueReader } from '../secrets/value-reader.ts';
 import type { ValueContext, ValueSealer } from '../secrets/value-sealer.ts';
 import { EnvelopeFault, encodeContext, openEnvelope, sealEnvelope } from './envelope.ts';
 import type { Keyring } from './keyring.ts';
@@ -28,7 +29,7 @@ interface ItemVault {
   openItem(name: string, sealed: Uint8Array): Uint8Array;
 }
 
-export class Vault implements ValueSealer, ValueOpener, ItemVault {
+export class Vault implements ValueSealer, ValueOpener, ValueReader, ItemVault {
   readonly #keyring: Keyring;
   readonly #opened: BoundedMap<string, OpenedValue>;
 
@@ -83,6 +84,10 @@ export class Vault implements ValueSealer, ValueOpener, ItemVault {
     } catch (cause) {
       throw unavailable(cause instanceof EnvelopeFault ? cause.reason : 'unknown reason', cause);
     }
+  }
+
+  isSameValue(version: SealedVersion, value: Hidden): boolean {
+    return this.openVersion(version).reveal() === value.reveal();
   }
 
   sealItem(name: string, content: Uint8Array): Uint8Array {

@@ -98,6 +98,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
   const catalogue = loadCatalogue();
   const binder = new SecretBinder({
     secrets: store.secrets,
+    organizations: store.organizations,
     catalogue,
     neverIntercept: (options.neverIntercept ?? []).map((text) => parseHostPattern(text, 'any')),
   });

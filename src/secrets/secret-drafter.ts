@@ -1,0 +1,154 @@
+/**
+ * From what an admin said to what is stored: a new secret with its first version, or a changed one with a
+ * version when a value came along. Seals values, holds the widening rule; stores and announces nothing.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { ControlError } from '../kernel/errors.ts';
+import { fieldError } from '../kernel/field-error.ts';
+import type { Hidden } from '../kernel/hidden.ts';
+import { mintId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Actor } from '../organizations/actor.ts';
+import type { OrganizationStore } from '../organizations/organization-store.ts';
+import type { ProviderCatalogue } from '../providers/catalogue.ts';
+import { checkPlaceable } from './placeable-value.ts';
+import { applySecretInput, BLANK_DEFINITION } from './secret-definition.ts';
+import type { SecretInput } from './secret-input.ts';
+import type { AllowedWorkspacesType, SealedVersion, Secret, SecretDefinition } from './secret.ts';
+import type { ValueSealer } from './value-sealer.ts';
+import { decideWidening } from './widening.ts';
+
+export interface SecretDrafterDeps {
+  readonly organizations: Pick<OrganizationStore, 'readWorkspace'>;
+  readonly catalogue: ProviderCatalogue;
+  readonly sealer: ValueSealer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** `secrets.allow_widening`. */
+  readonly allowWidening: boolean;
+}
+
+export class SecretDrafter {
+  readonly #deps: SecretDrafterDeps;
+
+  constructor(deps: SecretDrafterDeps) {
+    this.#deps = deps;
+  }
+
+  /** `name` was checked by the caller. ControlError `bad_request`, `value_not_placeable`. */
+  async draftNew(
+    actor: Actor,
+    name: string,
+    input: SecretInput,
+  ): Promise<{ secret: Secret; version: SealedVersion }> {
+    if (input.value === undefined) throw fieldError('value', 'must be given');
+    const type = BLANK_DEFINITION.allowedWorkspacesType;
+    const resolved = await this.#resolveWorkspaces(actor, input, type);
+    const definition = applySecretInput(BLANK_DEFINITION, resolved, this.#deps.catalogue);
+    checkPlaceable(input.value, definition.auth);
+    const nowMs = this.#deps.clock.nowMs();
+    const identity = { organizationId: actor.organizationId, secretId: mintId() };
+    const version = this.#sealVersion(actor, identity, 1, input.value);
+    const secret: Secret = {
+      ...definition,
+      id: identity.secretId,
+      organizationId: actor.organizationId,
+      name,
+      version: 1,
+      activeVersionId: version.id,
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      rotatedAtMs: nowMs,
+      createdBy: actor.subject,
+      updatedBy: actor.subject,
+      revision: 1,
+    };
+    return { secret, version };
+  }
+
+  /**
+   * `isSameValue`: the value given is the one that is active; it proves that the caller has it, and makes no
+   * version. ControlError `bad_request`, `value_required`, `value_not_placeable`.
+   */
+  async draftChange(
+    actor: Actor,
+    before: Secret,
+    input: SecretInput,
+    isSameValue = false,
+  ): Promise<{ secret: Secret; version: SealedVersion | null }> {
+    const resolved = await this.#resolveWorkspaces(actor, input, before.allowedWorkspacesType);
+    const definition = applySecretInput(before, resolved, this.#deps.catalogue);
+    if (input.value === undefined) this.#checkWidening(before, definition);
+    else checkPlaceable(input.value, definition.auth);
+    const nowMs = this.#deps.clock.nowMs();
+    const identity = { organizationId: before.organizationId, secretId: before.id };
+    const version =
+      input.value === undefined || isSameValue
+        ? null
+        : this.#sealVersion(actor, identity, before.version + 1, input.value);
+    const secret: Secret = {
+      ...before,
+      ...definition,
+      version: version?.version ?? before.version,
+      activeVersionId: version?.id ?? before.activeVersionId,
+      rotatedAtMs: version === null ? before.rotatedAtMs : nowMs,
+      // Never earlier than before, so that a clock set back does not hide a change.
+      updatedAtMs: Math.max(nowMs, before.updatedAtMs),
+      updatedBy: actor.subject,
+      revision: before.revision + 1,
+    };
+    return { secret, version };
+  }
+
+  #checkWidening(before: Secret, after: SecretDefinition): void {
+    const widened = decideWidening(before, after);
+    if (widened.length === 0) return;
+    if (this.#deps.allowWidening) {
+      this.#deps.logger.warn(
+        { secretId: before.id, widened },
+        'a secret was widened without its value, as secrets.allow_widening permits',
+      );
+      return;
+    }
+    throw new ControlError('value_required', {
+      details: widened.map((path) => ({ path, message: 'lets the existing value travel further' })),
+    });
+  }
+
+  /** Names become ids. For `ALL` and `NONE` a list is neither checked nor kept. */
+  async #resolveWorkspaces(
+    actor: Actor,
+    input: SecretInput,
+    typeBefore: AllowedWorkspacesType,
+  ): Promise<SecretInput> {
+    const { allowedWorkspaces: named, allowedWorkspacesType: type = typeBefore } = input;
+    if (named === undefined || type !== 'SOME') return input;
+    const ids: string[] = [];
+    for (const [index, name] of named.entries()) {
+      const { organizations } = this.#deps;
+      const workspace = await organizations.readWorkspace(actor.organizationId, name.trim());
+      if (workspace === undefined) {
+        throw fieldError(`allowed_workspaces[${index}]`, `there is no workspace ${name.trim()}`);
+      }
+      ids.push(workspace.id);
+    }
+    return { ...input, allowedWorkspaces: [...new Set(ids)] };
+  }
+
+  #sealVersion(
+    actor: Actor,
+    identity: { readonly organizationId: string; readonly secretId: string },
+    number: number,
+    value: Hidden,
+  ): SealedVersion {
+    const id = mintId();
+    return {
+      ...identity,
+      id,
+      version: number,
+      sealed: this.#deps.sealer.sealValue({ ...identity, versionId: id }, value),
+      createdAtMs: this.#deps.clock.nowMs(),
+      createdBy: actor.subject,
+    };
+  }
+}
