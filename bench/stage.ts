@@ -1,6 +1,6 @@
 /**
- * What the measurements stand on, started once: nginx as origin, nginx as floor, http-proxy as baseline,
- * and the product with one bound secret. Every contender is a `Contender`: where to send the load and
+ * What the measurements stand on, started once: nginx as origin, nginx as floor, http-proxy as baseline, a
+ * bare relay, and the product with one bound secret. Every contender is a `Contender`: where to send the load and
  * whose CPU to read.
  */
 import { spawn } from 'node:child_process';
@@ -10,7 +10,7 @@ import { chmod, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProduct } from '../test/support/product.ts';
-import type { Product, TestSandbox } from '../test/support/product.ts';
+import type { Product } from '../test/support/product.ts';
 import { TestAuthority } from '../test/support/test-authority.ts';
 import { Nginx, originBlock, reverseProxyBlock } from './nginx.ts';
 
@@ -29,18 +29,18 @@ export interface Stage extends AsyncDisposable {
   readonly product: Product;
   readonly floor: Contender;
   readonly baseline: Contender;
+  /** Node's server and undici without a proxy's work: the floor of this runtime. */
+  readonly bare: Contender;
   readonly sallyport: Contender;
-  /** Four, so that no limit of one is met; all bind the secret. */
-  readonly sandboxes: readonly TestSandbox[];
-  /** PEM of the authority the origin and the floor use. */
-  readonly originCaPem: string;
 }
 
-async function startBaseline(
+/** Starts one of the relays of this folder; resolves when it printed its port. */
+async function startRelay(
+  name: string,
   args: readonly string[],
 ): Promise<{ child: ChildProcess; port: number }> {
-  const file = join(import.meta.dirname, 'baseline-proxy.ts');
   const flags = ['--disable-warning=DEP0060', '--disable-warning=DEP0169'];
+  const file = join(import.meta.dirname, name);
   const child = spawn(process.execPath, [...flags, file, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -70,8 +70,11 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
       await start('floor', reverseProxyBlock(origin.port, BENCH_HOST, caFile)),
     );
     const files = ['cert.pem', 'key.pem'].map((name) => join(directory, 'floor', name));
-    const baseline = await startBaseline([String(origin.port), BENCH_HOST, caFile, ...files]);
+    const relayArgs = [String(origin.port), BENCH_HOST, caFile, ...files];
+    const baseline = await startRelay('baseline-proxy.ts', relayArgs);
     stack.defer(() => void baseline.child.kill('SIGTERM'));
+    const bare = await startRelay('bare-relay.ts', relayArgs);
+    stack.defer(() => void bare.child.kill('SIGTERM'));
 
     const product = stack.use(
       await startProduct({
@@ -83,10 +86,7 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
       auth: { type: 'bearer' },
       hosts: [BENCH_HOST],
     });
-    const plan = { secrets: { BENCH_KEY: 'bench' } };
-    const sandbox = await product.createSandbox(plan);
-    const sandboxes = [sandbox];
-    for (let i = 1; i < 4; i += 1) sandboxes.push(await product.createSandbox(plan));
+    const sandbox = await product.createSandbox({ secrets: { BENCH_KEY: 'bench' } });
     const direct = (name: string, pid: number, port: number): Contender => ({
       name,
       pid,
@@ -97,10 +97,9 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
     return {
       directory,
       product,
-      sandboxes,
-      originCaPem: authority.caPem,
       floor: direct('nginx (floor)', floor.pid, floor.port),
       baseline: direct('http-proxy (baseline)', baseline.child.pid ?? 0, baseline.port),
+      bare: direct('node:https + undici, bare', bare.child.pid ?? 0, bare.port),
       sallyport: {
         name: 'sallyport',
         pid: product.pid,

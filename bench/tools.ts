@@ -42,3 +42,7 @@ export function findHey(): Tool {
   const version = present ? (readPackageVersion('hey') ?? 'present') : undefined;
   return { command: 'hey', debianPackage: 'hey', version };
 }
+
+export function findCurl(): Tool {
+  return { command: 'curl', debianPackage: 'curl', version: readVersion('curl', ['--version']) };
+}

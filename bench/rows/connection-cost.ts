@@ -8,13 +8,14 @@ const REACH = 2.2;
 export async function measureConnectionCost(stage: Stage, hey: string): Promise<Figure> {
   const costs = await measureCosts({
     command: hey,
-    contenders: [stage.floor, stage.baseline, stage.sallyport],
+    contenders: [stage.floor, stage.sallyport, stage.bare],
     rounds: 3,
-    seconds: 4,
+    seconds: 3,
+    warmUpSeconds: 4,
     connections: 8,
     noKeepAlive: true,
   });
-  const [floor, , ours] = costs;
+  const [floor, ours] = costs;
   const ratio = (ours?.microseconds ?? Number.NaN) / (floor?.microseconds ?? Number.NaN);
   return {
     row: 2,
