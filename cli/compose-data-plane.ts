@@ -45,6 +45,8 @@ export interface ComposedDataPlane {
   /** The network half of every decision, for `explain`. */
   readonly network: NetworkEnvironment;
   readonly resolver: ReturnType<typeof startResolver>;
+  /** What sandboxes have open, for `explain`. */
+  readonly open: OpenConnections;
   /** A further listener of this instance, never to be dialled (the admin API). */
   addListener(address: ListenerAddress): void;
   upstreamConnections(): number;
@@ -107,6 +109,7 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     proxy,
     network,
     resolver,
+    open: plane.open,
     addListener: (address) => listeners.push(address),
     upstreamConnections: () => upstream.connections,
     close: async () => {

@@ -3,6 +3,7 @@
  * resolved only when asked), and the deciders themselves.
  */
 import type { ExplainQuery } from '../admin-api/deps.ts';
+import type { OpenConnections } from '../proxy/open-connections.ts';
 import type { Resolver } from '../src/egress/resolve.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import { ControlError, Refusal } from '../src/kernel/errors.ts';
@@ -15,6 +16,7 @@ import type { Explanation } from '../src/policy/explain.ts';
 import type { HostPattern } from '../src/policy/host-pattern.ts';
 import type { PolicyFeed } from '../src/policy/policy-feed.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
+import type { Authority } from '../src/wire/host.ts';
 
 interface ExplainParts {
   readonly feed: PolicyFeed;
@@ -22,6 +24,7 @@ interface ExplainParts {
   readonly neverIntercept: readonly HostPattern[];
   readonly resolver: Resolver;
   readonly clock: Clock;
+  readonly open: OpenConnections;
 }
 
 /** ControlError `not_found` when the sandbox went away meanwhile. */
@@ -30,11 +33,27 @@ export async function explain(parts: ExplainParts, query: ExplainQuery): Promise
   if (snapshot === undefined) throw new ControlError('not_found');
   const { head } = query;
   const target = { host: head.host, port: head.port };
-  return explainExchange(snapshot, head, {
+  const explanation = explainExchange(snapshot, head, {
     nowMs: parts.clock.nowMs(),
     network: await judgeNetwork(parts, snapshot, query),
     intercept: decideIntercept(snapshot, target, parts.neverIntercept),
   });
+  if (!explanation.intercept || explanation.hint !== null) return explanation;
+  return { ...explanation, hint: readOlderTunnels(parts.open, snapshot.sandboxId, target) };
+}
+
+/** Tunnels that were there before the binding stay tunnels (spec section 5.3). */
+function readOlderTunnels(
+  open: OpenConnections,
+  sandboxId: string,
+  target: Authority,
+): string | null {
+  const older = open.connectionsOf(sandboxId).filter((connection) => {
+    const { kind, target: other } = connection;
+    return kind === 'tunnel' && other?.host.text === target.host.text && other.port === target.port;
+  });
+  if (older.length === 0) return null;
+  return `${older.length} open tunnel(s) to this host are older than the binding and stay untouched; POST /sandboxes/${sandboxId}/disconnect closes them.`;
 }
 
 async function judgeNetwork(

@@ -1,7 +1,8 @@
 /**
  * THE LIFE OF ONE CONNECT: who asks, where to, tunnel or intercept (spec sections 2 to 4). A refusal is
  * answered here where it is known here, with the code as reason phrase; a tunnel is dialled before the
- * 200, so that failures are reported too. A 407 leaves the connection open for the next CONNECT.
+ * 200, so that failures are reported too. A 407 leaves the connection open for the next CONNECT. What
+ * changed while a name was resolved or an origin dialled is judged before the 200.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,11 +10,13 @@ import { Refusal } from '../src/kernel/errors.ts';
 import { mintRequestId } from '../src/kernel/ids.ts';
 import { FIXED } from '../src/kernel/limits.ts';
 import { decideIntercept } from '../src/policy/decide-intercept.ts';
+import type { Snapshot } from '../src/policy/snapshot.ts';
 import { readAddress } from '../src/wire/address.ts';
 import { parseAuthority } from '../src/wire/host.ts';
 import type { Authority } from '../src/wire/host.ts';
 import { checkRequestHead } from '../src/wire/request-framing.ts';
-import { authenticate, ClientRefusal } from './authenticate.ts';
+import { AdmittedConnection } from './admitted-connection.ts';
+import { authenticate, ClientRefusal, currentSnapshot } from './authenticate.ts';
 import type { Client } from './authenticate.ts';
 import { ConnectionRecord } from './connection-record.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -42,6 +45,15 @@ interface Admitted {
   readonly target: Authority;
   readonly reach: Reach;
   readonly record: ConnectionRecord;
+  readonly connection: AdmittedConnection;
+}
+
+/** Where the CONNECT leads under the policy that is current at its 200. */
+interface Settled {
+  readonly snapshot: Snapshot;
+  readonly reached: Reached;
+  /** `null`: intercepted, nothing is dialled yet. */
+  readonly upstream: Socket | null;
 }
 
 /** Serves one CONNECT to its end. Never rejects. */
@@ -56,17 +68,15 @@ export async function serveConnect(
     const target = parseTarget(request.url ?? '');
     const peer = socket.remoteAddress ?? '';
     const client = await authenticate(context.plane, context.watch, request.rawHeaders, peer);
-    admitted = admit(context, client, target);
-    const reached = await admitted.reach.judge(client.snapshot);
-    const isIntercepted =
-      decideIntercept(client.snapshot, target, context.plane.neverIntercept) === 'intercept';
-    if (socket.destroyed) {
-      admitted.record.close({ decision: 'deny', verdict: 'failed', code: 'client_aborted' });
-    } else if (isIntercepted) {
+    admitted = admit(context, client, target, socket);
+    const settled = await settle(context.plane, admitted, socket);
+    if (settled.upstream === null) {
+      admitted.connection.kind = 'intercepted';
       socket.write(ESTABLISHED);
-      await intercept({ ...context, ...admitted }, socket);
+      const current = { holder: client.holder, snapshot: settled.snapshot };
+      await intercept({ ...context, ...admitted, client: current }, socket);
     } else {
-      await openTunnel(context.plane, admitted, reached, socket);
+      openTunnel(context.plane, admitted, settled.reached, socket, settled.upstream);
     }
   } catch (error) {
     refuseConnect(context, request, socket, admitted, error);
@@ -89,14 +99,22 @@ function parseTarget(text: string): Authority {
   return parseAuthority(text, null);
 }
 
-function admit(context: ConnectContext, client: Client, target: Authority): Admitted {
+function admit(
+  context: ConnectContext,
+  client: Client,
+  target: Authority,
+  socket: Socket,
+): Admitted {
   const { plane } = context;
   const record = new ConnectionRecord(plane, client.snapshot, target);
-  const admitted = { client, target, reach: new Reach(plane, target, 'https'), record };
   const refusal = readAdmissionFault(context, client, target);
-  if (refusal === null) return admitted;
-  record.closeRefused(refusal, null);
-  throw refusal;
+  if (refusal !== null) {
+    record.closeRefused(refusal, null);
+    throw refusal;
+  }
+  // Counted before anything is waited for: a burst of CONNECTs must not pass the limit together.
+  const connection = new AdmittedConnection(plane.open, client.holder, target, socket);
+  return { client, target, reach: new Reach(plane, target, 'https'), record, connection };
 }
 
 function readAdmissionFault(
@@ -116,55 +134,88 @@ function readAdmissionFault(
   return null;
 }
 
-/** Dial first, then 200 (spec section 4). */
-async function openTunnel(
-  plane: DataPlane,
-  admitted: Admitted,
-  reached: Reached,
-  socket: Socket,
-): Promise<void> {
-  const { client, record, target } = admitted;
-  if (!plane.trail.reserve(client.snapshot.sandboxId)) throw new Refusal('audit_unavailable');
+/** Judges, and dials what is to be tunnelled, until nothing changed meanwhile (spec section 5.3). */
+async function settle(plane: DataPlane, admitted: Admitted, socket: Socket): Promise<Settled> {
+  let { snapshot } = admitted.client;
+  let isReserved = false;
+  for (;;) {
+    const reached = await admitted.reach.judge(snapshot);
+    const isTunnel = decideIntercept(snapshot, admitted.target, plane.neverIntercept) === 'tunnel';
+    if (isTunnel && !isReserved && !plane.trail.reserve(snapshot.sandboxId)) {
+      throw new Refusal('audit_unavailable');
+    }
+    isReserved ||= isTunnel;
+    const upstream = isTunnel ? await dial(plane, reached, socket) : null;
+    try {
+      if (socket.destroyed) throw new Error('the client closed the connection');
+      const current = await currentSnapshot(
+        plane.feed,
+        admitted.client.holder,
+        plane.clock.nowMs(),
+      );
+      if (current === snapshot) return { snapshot, reached, upstream };
+      snapshot = current;
+    } catch (error) {
+      upstream?.destroy();
+      throw error;
+    }
+    upstream?.destroy();
+  }
+}
+
+/** Dial first, then 200 (spec section 4). A client that goes away ends the attempt. */
+async function dial(plane: DataPlane, { origin }: Reached, socket: Socket): Promise<Socket> {
   const abort = new AbortController();
   const onClose = (): void => {
     abort.abort(new Error('the client closed the connection'));
   };
+  if (socket.destroyed) onClose();
   socket.once('close', onClose);
-  const { addresses, dialPort } = reached.origin;
-  const upstream = await plane.dialer.dialTcp(
-    { addresses, port: dialPort },
-    { signal: abort.signal },
-  );
-  socket.off('close', onClose);
-  const address = readAddress(upstream.remoteAddress ?? '') ?? addresses[0] ?? null;
-  let isClosedByPolicy = false;
-  const remove = plane.open.addConnection({
-    kind: 'tunnel',
-    holder: client.holder,
-    target,
-    address,
-    closeByPolicy: () => {
-      isClosedByPolicy = true;
-      socket.destroy();
-    },
-  });
+  try {
+    const { addresses, dialPort: port } = origin;
+    return await plane.dialer.dialTcp({ addresses, port }, { signal: abort.signal });
+  } finally {
+    socket.off('close', onClose);
+  }
+}
+
+function openTunnel(
+  plane: DataPlane,
+  admitted: Admitted,
+  reached: Reached,
+  socket: Socket,
+  upstream: Socket,
+): void {
+  const { connection, record } = admitted;
+  const address = readAddress(upstream.remoteAddress ?? '') ?? reached.origin.addresses[0] ?? null;
+  connection.kind = 'tunnel';
+  connection.address = address;
   plane.metrics.connectionOpened('tunnel');
   const readBefore = socket.bytesRead;
   socket.write(ESTABLISHED);
   joinSockets(socket, upstream, plane.limits.tunnelSilenceTimeoutMs, (broken) => {
-    remove();
     plane.metrics.connectionClosed('tunnel');
     const brokenCode = broken === 'upstream' ? 'upstream_aborted' : null;
     record.close({
       decision: 'tunnel',
       verdict: 'allowed',
-      code: isClosedByPolicy ? 'closed_by_policy' : brokenCode,
+      code: connection.isClosedByPolicy ? 'closed_by_policy' : brokenCode,
+      detail: isBoundSince(plane, admitted) ? BOUND_SINCE : null,
       address,
       matchRule: reached.matchRule,
       bytesIn: socket.bytesRead - readBefore,
       bytesOut: upstream.bytesRead,
     });
   });
+}
+
+const BOUND_SINCE = 'a secret for this host was bound after this tunnel was opened: not injected';
+
+/** Would the host be intercepted by now? Earlier tunnels stay tunnels (spec section 5.3). */
+function isBoundSince(plane: DataPlane, { client, target }: Admitted): boolean {
+  const snapshot = plane.feed.warmSnapshotOf(client.holder.sandboxId);
+  if (snapshot === undefined) return false;
+  return decideIntercept(snapshot, target, plane.neverIntercept) === 'intercept';
 }
 
 function refuseConnect(
@@ -174,8 +225,18 @@ function refuseConnect(
   admitted: Admitted | null,
   error: unknown,
 ): void {
+  admitted?.connection.release();
+  if (admitted !== null && socket.destroyed) {
+    const isByPolicy = admitted.connection.isClosedByPolicy;
+    admitted.record.close({
+      decision: isByPolicy ? 'deny' : 'tunnel',
+      verdict: isByPolicy ? 'blocked' : 'failed',
+      code: isByPolicy ? 'closed_by_policy' : 'client_aborted',
+    });
+    return;
+  }
   const refusal = asRefusal(error);
-  if (refusal.code === 'internal_error' && !socket.destroyed) {
+  if (refusal.code === 'internal_error') {
     context.plane.logger.error({ err: refusal.cause }, 'CONNECT failed inside');
   }
   const record = admitted?.record ?? recordOfUnadmitted(context.plane, request, refusal);

@@ -8,6 +8,7 @@ import type { AuditCode } from '../src/kernel/errors.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
 import type { Winner } from '../src/policy/decision.ts';
+import type { TokenHolder } from '../src/policy/policy-feed.ts';
 import type { Address } from '../src/wire/address.ts';
 import type { Authority } from '../src/wire/host.ts';
 import type { OpenConnections, OpenExchange, UsedSecret } from './open-connections.ts';
@@ -21,7 +22,7 @@ export interface RecordSinks {
 
 export interface RecordStart {
   readonly organizationId: string;
-  readonly sandboxId: string;
+  readonly holder: TokenHolder;
   readonly requestId: string;
   readonly target: Authority;
   readonly scheme: 'http' | 'https';
@@ -69,7 +70,11 @@ export class ExchangeRecord implements OpenExchange {
   }
 
   get sandboxId(): string {
-    return this.start.sandboxId;
+    return this.start.holder.sandboxId;
+  }
+
+  get holder(): TokenHolder {
+    return this.start.holder;
   }
 
   get target(): Authority {
@@ -106,7 +111,7 @@ export class ExchangeRecord implements OpenExchange {
       kind: 'exchange',
       tsMs: this.#tsMs,
       organizationId: start.organizationId,
-      sandboxId: start.sandboxId,
+      sandboxId: start.holder.sandboxId,
       requestId: start.requestId,
       host: start.target.host.text,
       port: start.target.port,

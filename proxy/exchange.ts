@@ -74,11 +74,17 @@ export async function prepareExchange(
   refuseMethod(client.method);
   const target = agreeOnTarget(client, framing, context);
   const pending = currentSnapshot(plane.feed, context.holder, plane.clock.nowMs());
-  const snapshot = pending instanceof Promise ? await pending : pending;
+  let snapshot = pending instanceof Promise ? await pending : pending;
   record.path = auditPath(snapshot, target);
   if (!plane.trail.reserve(snapshot.sandboxId)) throw new Refusal('audit_unavailable');
-  const reached = context.reach.originFor(snapshot);
-  const origin = reached instanceof Promise ? await reached : reached;
+  let origin = context.reach.originFor(snapshot);
+  while (origin instanceof Promise) {
+    // What changed while the name was resolved counts for this request too.
+    const resolved = await origin;
+    const current = await currentSnapshot(plane.feed, context.holder, plane.clock.nowMs());
+    origin = current === snapshot ? resolved : context.reach.originFor(current);
+    snapshot = current;
+  }
   record.address = origin.addresses[0] ?? null;
   const head: RequestHead = {
     scheme: context.scheme,
@@ -152,7 +158,7 @@ type RecordedRequest = Pick<
 export function openRecord(context: ExchangeContext, client: RecordedRequest): ExchangeRecord {
   return new ExchangeRecord(context.plane, {
     organizationId: context.organizationId,
-    sandboxId: context.holder.sandboxId,
+    holder: context.holder,
     requestId: mintRequestId(),
     target: context.target,
     scheme: context.scheme,

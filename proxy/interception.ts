@@ -39,16 +39,8 @@ export interface Interception {
 /** Takes over a client socket to which the 200 was written. Never rejects. */
 export async function intercept(interception: Interception, socket: Socket): Promise<void> {
   const { plane, target } = interception;
-  const remove = plane.open.addConnection({
-    kind: 'intercepted',
-    holder: interception.client.holder,
-    target,
-    address: null,
-    closeByPolicy: () => socket.destroy(),
-  });
   plane.metrics.connectionOpened('intercepted');
   socket.once('close', () => {
-    remove();
     plane.metrics.connectionClosed('intercepted');
   });
   try {

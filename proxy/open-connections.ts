@@ -12,9 +12,9 @@ export interface UsedSecret {
   readonly bindingId: string;
 }
 
-/** One client connection of a sandbox. */
+/** One client connection of a sandbox; `connecting`: its CONNECT has no answer yet. */
 export interface OpenConnection {
-  readonly kind: 'plain' | 'tunnel' | 'intercepted';
+  readonly kind: 'plain' | 'connecting' | 'tunnel' | 'intercepted';
   readonly holder: TokenHolder;
   /** `null` for a plain connection, which may speak to many. */
   readonly target: Authority | null;
@@ -28,6 +28,8 @@ export interface OpenConnection {
 export interface OpenExchange {
   readonly kind: 'exchange' | 'upgraded';
   readonly sandboxId: string;
+  /** Who began it: ends with the token. */
+  readonly holder: TokenHolder;
   readonly target: Authority;
   readonly address: Address | null;
   readonly secrets: readonly UsedSecret[];
@@ -77,6 +79,17 @@ export class OpenConnections {
 
   sandboxIds(): MapIterator<string> {
     return this.#shelves.keys();
+  }
+
+  hasAny(sandboxId: string): boolean {
+    return this.#shelves.has(sandboxId);
+  }
+
+  someHolder(sandboxId: string, test: (holder: TokenHolder) => boolean): boolean {
+    for (const { holder } of this.#shelves.get(sandboxId)?.connections ?? []) {
+      if (test(holder)) return true;
+    }
+    return false;
   }
 
   connectionsOf(sandboxId: string): readonly OpenConnection[] {

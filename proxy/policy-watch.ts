@@ -28,10 +28,11 @@ export function startPolicyWatch(plane: DataPlane): () => void {
   });
   const sweep = setInterval(() => {
     for (const sandboxId of overlapping) {
-      if (plane.open.connectionsOf(sandboxId).length === 0) overlapping.delete(sandboxId);
+      if (!plane.open.hasAny(sandboxId)) overlapping.delete(sandboxId);
     }
+    const nowMs = plane.clock.nowMs();
     for (const sandboxId of plane.open.sandboxIds()) {
-      if (overlapping.has(sandboxId) || mayBeOver(plane, sandboxId)) judge(sandboxId);
+      if (overlapping.has(sandboxId) || mayBeOver(plane, sandboxId, nowMs)) judge(sandboxId);
     }
   }, FIXED.policySweepMs);
   sweep.unref();
@@ -41,12 +42,18 @@ export function startPolicyWatch(plane: DataPlane): () => void {
   };
 }
 
-/** Cheap and synchronous: most sandboxes have no deadline and are passed over. */
-function mayBeOver(plane: DataPlane, sandboxId: string): boolean {
-  const snapshot = plane.feed.snapshotOf(sandboxId);
-  if (snapshot === undefined || snapshot instanceof Promise) return true;
-  if (snapshot.expiresAtMs !== null) return true;
-  return snapshot.bindings.some((binding) => binding.expiresAtMs !== null);
+/** Cheap and synchronous: nearly every sandbox is passed over. */
+function mayBeOver(plane: DataPlane, sandboxId: string, nowMs: number): boolean {
+  const snapshot = plane.feed.warmSnapshotOf(sandboxId);
+  if (snapshot === undefined) return true;
+  if (hasPassed(snapshot.expiresAtMs, nowMs)) return true;
+  if (snapshot.bindings.some((binding) => hasPassed(binding.expiresAtMs, nowMs))) return true;
+  // One that connected with a replaced token after the change.
+  return plane.open.someHolder(sandboxId, ({ validUntilMs }) => hasPassed(validUntilMs, nowMs));
+}
+
+function hasPassed(deadlineMs: number | null, nowMs: number): boolean {
+  return deadlineMs !== null && deadlineMs <= nowMs;
 }
 
 function closeAll(plane: DataPlane, sandboxId: string): void {
@@ -63,7 +70,11 @@ async function judgeSandbox(plane: DataPlane, sandboxId: string): Promise<void> 
     return;
   }
   for (const exchange of plane.open.exchangesOf(sandboxId)) {
-    judgeExchange(plane, snapshot, exchange, nowMs);
+    if (await authenticateAgain(plane.feed, exchange.holder, nowMs)) {
+      judgeExchange(plane, snapshot, exchange, nowMs);
+    } else {
+      exchange.closeByPolicy();
+    }
   }
   // Pooled connections that this sandbox used last and may not reach any more.
   plane.upstream.closeWhere(
@@ -82,8 +93,7 @@ async function judgeSandbox(plane: DataPlane, sandboxId: string): Promise<void> 
 }
 
 function isOver(snapshot: Snapshot, nowMs: number): boolean {
-  const expired = snapshot.expiresAtMs !== null && snapshot.expiresAtMs <= nowMs;
-  return expired || snapshot.status === 'paused';
+  return hasPassed(snapshot.expiresAtMs, nowMs) || snapshot.status === 'paused';
 }
 
 async function judgeConnection(

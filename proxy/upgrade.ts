@@ -43,6 +43,8 @@ async function dispatchUpgrade(
 ): Promise<void> {
   const prepared = await prepareExchange(context, client, record);
   if (record.isClosed) return;
+  // From here on, so that a secret taken away during the handshake ends it like what it would open.
+  record.kind = 'upgraded';
   const forwarding = new Forwarding(context, client, record, prepared.winners);
   const observer: UpgradeObserver = {
     onHeadWritten: () => {
@@ -82,7 +84,6 @@ function switchProtocols(
   firstBytes: Buffer,
 ): void {
   const { plane } = context;
-  record.kind = 'upgraded';
   record.status = response.status;
   record.cancelUpstream = () => upstream.destroy();
   socket.write(rawSwitchingHead(response, context.isIntercepted), 'latin1');

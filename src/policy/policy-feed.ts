@@ -32,6 +32,8 @@ export interface PolicyFeed {
   holderBySource(address: string): Promise<TokenHolder | undefined>;
   /** The current snapshot; `undefined`: the sandbox is gone. Synchronous when warm. */
   snapshotOf(sandboxId: string): Snapshot | undefined | Promise<Snapshot | undefined>;
+  /** The current snapshot if it is in memory: reads nothing, so it cannot fail. */
+  warmSnapshotOf(sandboxId: string): Snapshot | undefined;
   /** Called after a change is in force; the proxy re-judges what that sandbox has open. Returns the unsubscriber. */
   onChange(listener: (sandboxId: string, kind: PolicyChange['kind']) => void): () => void;
 }

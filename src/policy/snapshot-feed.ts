@@ -73,6 +73,10 @@ export class SnapshotFeed implements PolicyFeed, PolicyChanges {
     return this.#snapshots.get(sandboxId) ?? this.#loadSnapshot(sandboxId);
   }
 
+  warmSnapshotOf(sandboxId: string): Snapshot | undefined {
+    return this.#snapshots.get(sandboxId);
+  }
+
   onChange(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
