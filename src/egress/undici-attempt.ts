@@ -105,7 +105,7 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
       return;
     }
     if (isConnectionBound(fields)) this.#connection.isTainted = true;
-    this.#sink.onResponse({ status, statusText, fields });
+    this.#sink.onResponse({ status, statusText: readReason(statusText), fields });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -130,6 +130,11 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     this.#pools.discard(this.#connection);
     this.#sink.onFault(error);
   }
+}
+
+/** undici decodes the reason phrase as UTF-8, unlike everything else in a head: back to its octets. */
+function readReason(text: string): string {
+  return /^[\t\x20-\x7e]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /** HTTP/1 fields are octets: latin1 keeps each of them. */

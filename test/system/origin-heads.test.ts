@@ -1,0 +1,51 @@
+/**
+ * Heads of origins that are odd but legal: they reach the client as they are, and no fault of the origin
+ * is told to the client as its own.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mintCanary } from '../support/canary.ts';
+import { startProduct } from '../support/product.ts';
+import type { Product, TestSandbox } from '../support/product.ts';
+import { RawOrigin } from '../support/raw-origin.ts';
+import { TestAuthority } from '../support/test-authority.ts';
+
+const authority = new TestAuthority();
+const names = ['utf8', 'latin1', 'empty'].map((name) => `${name}.example.test`);
+const [utf8 = '', latin1 = '', empty = ''] = names;
+const reasons = { [utf8]: 'caf\xc3\xa9 \xe2\x9c\x93', [latin1]: 'caf\xe9', [empty]: '' };
+let product: Product;
+let sandbox: TestSandbox;
+const origins: RawOrigin[] = [];
+
+beforeAll(async () => {
+  const leaf = authority.mintLeaf(names);
+  const hosts: Record<string, string> = {};
+  for (const [name, reason] of Object.entries(reasons)) {
+    const head = `HTTP/1.1 200 ${reason}\r\nX-Sign: \xe2\x9c\x93\r\nContent-Length: 2\r\n\r\n`;
+    const scripts = [[{ await: '\r\n\r\n' }, { send: `${head}hi` }]];
+    const origin = await RawOrigin.start({ leaf, scripts });
+    origins.push(origin);
+    hosts[name] = origin.address;
+  }
+  product = await startProduct({ originCa: authority.caPem, hosts });
+  await product.createSecret('api', mintCanary(), { auth: { type: 'bearer' }, hosts: names });
+  sandbox = await product.createSandbox({ secrets: { KEY: 'api' } });
+});
+
+afterAll(async () => {
+  await product[Symbol.asyncDispose]();
+  await Promise.all(origins.map((origin) => origin.close()));
+});
+
+test.each([
+  ['UTF-8', utf8, reasons[utf8]],
+  // undici hands over what is no UTF-8 as U+FFFD; the exchange must not fail for it.
+  ['Latin-1', latin1, 'caf\xef\xbf\xbd'],
+  ['nothing', empty, ''],
+])('a reason phrase of %s does not fail the exchange', async (_what, host, reason) => {
+  using tunnel = await product.openTunnel(sandbox, `${host}:443`);
+  const answer = await tunnel.request({ path: '/' });
+  expect({ status: answer.status, reason: answer.reason }).toEqual({ status: 200, reason });
+  expect(answer.field('x-sign')).toBe('\xe2\x9c\x93');
+  expect(answer.text()).toBe('hi');
+});
