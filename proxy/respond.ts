@@ -4,7 +4,7 @@
  * for gRPC. Anything that is not a Refusal is `internal_error` outside and everything in the log.
  */
 import { REFUSALS, Refusal } from '../src/kernel/errors.ts';
-import { readField } from '../src/wire/field-list.ts';
+import { fieldValues, readField } from '../src/wire/field-list.ts';
 
 export interface RefusalResponse {
   readonly status: number;
@@ -100,8 +100,10 @@ function grpcResponse(refusal: Refusal, grpcStatus: number, fields: string[]): R
   return { status: 200, reason: 'OK', fields, body: Buffer.alloc(0) };
 }
 
+/** Never a CONNECT: its 200 would say that the tunnel is open. */
 function isGrpc(request: RefusedRequest): boolean {
   return (
+    request.method !== 'CONNECT' &&
     readField(request.fields, 'content-type')?.toLowerCase().startsWith('application/grpc') === true
   );
 }
@@ -109,8 +111,8 @@ function isGrpc(request: RefusedRequest): boolean {
 /** git shows a text body to its user and hides a JSON one. */
 function prefersText(request: RefusedRequest): boolean {
   if (readField(request.fields, 'user-agent')?.startsWith('git/') === true) return true;
-  const accept = readField(request.fields, 'accept');
-  return accept !== undefined && !acceptsJson(accept);
+  const accepted = fieldValues(request.fields, 'accept');
+  return accepted.length > 0 && !acceptsJson(accepted.join(','));
 }
 
 /** RFC 9110 12.5.1, as far as it concerns one media type: listed, not with a weight of zero. */
