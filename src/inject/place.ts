@@ -104,7 +104,7 @@ function readTemplates(placement: CustomPlacement): readonly Template[] {
   if (templates === undefined) {
     templates = Object.entries(placement.headers).map(([name, text]): Template => [
       name,
-      text.split(/\{\{ *value *\}\}/),
+      text.split(/\{\{\s*value\s*\}\}/),
     ]);
     templatesOf.set(placement, templates);
   }
