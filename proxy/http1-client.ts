@@ -31,6 +31,7 @@ export class Http1Client implements ClientStream {
   readonly #carrier: Http1Carrier;
   readonly #start: Accounted;
   #listener: ClientListener | null = null;
+  #isFinished = false;
   #awaitsDrain = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, carrier: Http1Carrier) {
@@ -132,6 +133,11 @@ export class Http1Client implements ClientStream {
   }
 
   listen(listener: ClientListener): void {
+    if (this.#isFinished) {
+      // It went away while the request was being prepared.
+      listener.onAborted();
+      return;
+    }
     this.#listener = listener;
     if (this.#request.complete) return;
     // Only a body that is still to come can fall silent. The timer ends with it: the wait for the
@@ -157,6 +163,7 @@ export class Http1Client implements ClientStream {
   #finish(): void {
     const listener = this.#listener;
     this.#listener = null;
+    this.#isFinished = true;
     if (!this.#response.writableFinished) listener?.onAborted();
     // What follows on the connection belongs to the next exchange.
     this.#start.read = this.#socket.bytesRead;

@@ -58,7 +58,9 @@ export class Http1Connection implements Http1Carrier {
   ): void {
     this.isUsed = true;
     const start = (): void => {
-      if (!this.#isEnding) this.running = serve(new Http1Client(request, response, this));
+      // Of a connection that broke nothing more is served, also what was read before it broke.
+      if (this.#isEnding || this.socket.destroyed) return;
+      this.running = serve(new Http1Client(request, response, this));
     };
     if (this.running === null) start();
     else if (this.#waiting.length < PIPELINED_MAX) this.#waiting.push(start);
