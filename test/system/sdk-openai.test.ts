@@ -47,11 +47,16 @@ const responses = holdStream({
 });
 /** Which of the streams the origin plays next. */
 let playing = chat;
+/** The origin drops the next ordinary call after reading it. */
+let dropsNext = false;
 const realtime = new WebSocketServer({ noServer: true });
 
 const answerChat: OriginHandler = async (request, response, body) => {
   const sent = JSON.parse((await body()).toString()) as { stream?: boolean };
-  if (sent.stream === true) await playing.stream(request, response, body);
+  if (dropsNext) {
+    dropsNext = false;
+    request.socket.destroy();
+  } else if (sent.stream === true) await playing.stream(request, response, body);
   else await reply(200, JSON.stringify(completion), json)(request, response, body);
 };
 
@@ -192,5 +197,14 @@ describe('what openai makes of a refusal', () => {
     });
     expect(scene.origin.requests).toEqual([]);
     await expectOneRefusal(scene.product, 'openai_read', sandbox, 'credential_not_permitted');
+  });
+
+  test('an origin that dropped the call: tried again, as the refusal advises', async () => {
+    const home = await openAgent();
+    dropsNext = true;
+    expect(await runClient(home, 'openai', 'ordinary')).toMatchObject({ text: 'hi' });
+    await expectInjected(home, [`POST ${CHAT}`, `POST ${CHAT}`]);
+    const uses = [`POST ${CHAT}  upstream_unreachable`, `POST ${CHAT} 200`];
+    await expectUses(scene.product, 'openai', home.sandbox, uses);
   });
 });
