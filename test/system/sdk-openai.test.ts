@@ -49,10 +49,13 @@ const responses = holdStream({
 let playing = chat;
 /** The origin drops the next ordinary call after reading it. */
 let dropsNext = false;
+/** What the admin does while the origin works on the next ordinary calls. */
+const meanwhile: (() => Promise<unknown>)[] = [];
 const realtime = new WebSocketServer({ noServer: true });
 
 const answerChat: OriginHandler = async (request, response, body) => {
   const sent = JSON.parse((await body()).toString()) as { stream?: boolean };
+  await meanwhile.shift()?.();
   if (dropsNext) {
     dropsNext = false;
     request.socket.destroy();
@@ -180,6 +183,29 @@ describe('what openai makes of a refusal', () => {
     });
     expect(scene.origin.requests).toEqual([]);
     await expectOneRefusal(scene.product, 'openai', home.sandbox, 'credential_revoked');
+  });
+
+  test('rotated, then detached between the calls of one running client', async () => {
+    const rotated = mintCanary('sk-proj-');
+    const { admin } = scene.product;
+    await scene.product.createSecret('openai_session', key, { provider: 'openai' });
+    const sandbox = await scene.product.createSandbox({
+      secrets: { OPENAI_API_KEY: 'openai_session' },
+    });
+    const home = await openHome(scene.product, sandbox);
+    scene.origin.clear();
+    meanwhile.push(
+      () => admin.must('PATCH', '/secrets/openai_session', { value: rotated }),
+      () => admin.must('DELETE', `/sandboxes/${sandbox.id}/secrets/OPENAI_API_KEY`),
+    );
+    expect(await runClient(home, 'openai', 'session')).toMatchObject({
+      first: { text: 'hi' },
+      second: { text: 'hi' },
+      third: { status: 503, code: 'credential_revoked' },
+    });
+    const sent = scene.origin.requests.map((one) => valuesOf(one.rawHeaders, 'authorization'));
+    expect(sent).toEqual([[`Bearer ${key}`], [`Bearer ${rotated}`]]);
+    await scene.product.assertNoLeak([key, rotated]);
   });
 
   test('a call the secret does not permit', async () => {

@@ -28,6 +28,13 @@ const calls = {
     return { text: answer.choices[0].message.content };
   },
 
+  /** One client, one kept-alive connection, while the admin changes things between the calls. */
+  async session() {
+    const first = await calls.ordinary();
+    const second = await calls.ordinary();
+    return { first, second, third: await calls.refused() };
+  },
+
   /** Goes on only after the first piece was seen: see `held-stream.ts`. */
   async stream() {
     const pieces = [];
