@@ -10,9 +10,10 @@ import { Refusal } from '../src/kernel/errors.ts';
 import type { Limits } from '../src/kernel/limits.ts';
 import { openRecord, serveExchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange.ts';
-import { Http1Connection, readParserFault, refuseUnparsed } from './http1-connection.ts';
+import { Http1Connection, readParserFault } from './http1-connection.ts';
 import { refuse } from './refuse.ts';
 import { serverOptions } from './server-options.ts';
+import { refuseUnserved } from './unserved-request.ts';
 import { serveUpgrade } from './upgrade.ts';
 
 interface Served {
@@ -106,7 +107,7 @@ export class InnerServer {
       return;
     }
     served.connection.isUsed = true;
-    this.#refuseUnparsed(served, socket, request.method ?? '', new Refusal('method_not_allowed'));
+    refuseUnserved(served.context, socket, request.method ?? '', new Refusal('method_not_allowed'));
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
@@ -124,23 +125,8 @@ export class InnerServer {
       running.record.cancelUpstream();
       refuse(served.context.plane.logger, running.client, running.record, refusal);
     } else {
-      this.#refuseUnparsed(served, socket, '', refusal);
+      refuseUnserved(served.context, socket, '', refusal);
     }
-  }
-
-  /** The same refusal and the same audit event as for a request that could be read. */
-  #refuseUnparsed(served: Served, socket: Socket, method: string, refusal: Refusal): void {
-    const record = openRecord(served.context, {
-      method,
-      httpVersion: '',
-      bytesIn: () => socket.bytesRead,
-      bytesOut: () => socket.bytesWritten,
-      abort: () => socket.destroy(),
-    });
-    record.decision = 'deny';
-    record.code = refusal.code;
-    record.status = refuseUnparsed(socket, refusal);
-    record.close();
   }
 }
 

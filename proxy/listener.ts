@@ -16,10 +16,11 @@ import { openRecord, serveExchange } from './exchange.ts';
 import type { Http1Client } from './http1-client.ts';
 import { Http1Connection, readParserFault, refuseUnparsed } from './http1-connection.ts';
 import { serveOwnPath } from './own-paths.ts';
-import { parsePlainDestination, plainContext } from './plain-request.ts';
+import { admitPlain, parsePlainDestination } from './plain-request.ts';
 import { refuse } from './refuse.ts';
 import { asRefusal, refusalResponse } from './respond.ts';
 import { serverOptions } from './server-options.ts';
+import { refuseUnserved } from './unserved-request.ts';
 import { serveUpgrade } from './upgrade.ts';
 
 export class Listener {
@@ -27,11 +28,11 @@ export class Listener {
   readonly #context: ConnectContext;
   readonly #connections = new WeakMap<Socket, Http1Connection>();
   readonly #sockets = new Set<Socket>();
-  readonly #ownAuthorities: ReadonlySet<string>;
+  readonly #ownHosts: ReadonlySet<string>;
 
-  /** `ownAuthorities`: spellings of this listener in an absolute-form target, as `127.0.0.1:3128`. */
-  constructor(context: Omit<ConnectContext, 'serveAgain'>, ownAuthorities: ReadonlySet<string>) {
-    this.#ownAuthorities = ownAuthorities;
+  /** `ownHosts`: this listener's in an absolute-form target, beside the address it was reached by. */
+  constructor(context: Omit<ConnectContext, 'serveAgain'>, ownHosts: ReadonlySet<string>) {
+    this.#ownHosts = ownHosts;
     this.server = createServer(serverOptions(context.plane.limits));
     this.server.maxHeadersCount = 0;
     Object.assign(this.server, { httpAllowHalfOpen: true });
@@ -63,12 +64,13 @@ export class Listener {
     this.server.on('request', onRequest);
     this.server.on('checkContinue', onRequest);
     this.server.on('checkExpectation', onRequest);
-    this.server.on('connect', (request, socket, head) => {
+    this.server.on('connect', (request, socket: Socket, head) => {
+      if (this.#isRefused(socket)) return;
       if (head.length > 0) socket.unshift(head);
-      void serveConnect(this.#context, request, socket as Socket);
+      void serveConnect(this.#context, request, socket);
     });
-    this.server.on('upgrade', (request, socket, head) => {
-      void this.#onUpgrade(request, socket as Socket, head);
+    this.server.on('upgrade', (request, socket: Socket, head) => {
+      if (!this.#isRefused(socket)) void this.#onUpgrade(request, socket, head);
     });
     this.server.on('clientError', (error, socket) => {
       this.#onClientError(error, socket as Socket);
@@ -101,7 +103,17 @@ export class Listener {
     return connection;
   }
 
+  /**
+   * What comes behind a refusal of the whole connection is not served; and a CONNECT or an upgrade behind
+   * a running request would be answered in its place, so that ends the connection.
+   */
+  #isRefused(socket: Socket): boolean {
+    if (this.#connections.get(socket)?.isIdle === false) socket.destroy();
+    return socket.destroyed || socket.writableEnded;
+  }
+
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (request.socket.writableEnded) return;
     const connection = this.#connectionOf(request.socket);
     connection.take(request, response, (client) => {
       void this.#servePlain(client, connection);
@@ -111,9 +123,9 @@ export class Listener {
 
   async #servePlain(client: Http1Client, connection: Http1Connection): Promise<void> {
     try {
-      const destination = parsePlainDestination(client, this.#ownAuthorities);
+      const destination = parsePlainDestination(client, connection.socket, this.#ownHosts);
       if (destination.kind === 'own') {
-        await this.#serveOwn(client, destination.target);
+        await this.#serveOwn(client, destination.target, connection.socket.remoteAddress ?? '');
         return;
       }
       await this.#serveOrigin(client, connection, destination.authority);
@@ -127,19 +139,18 @@ export class Listener {
     connection: Http1Connection,
     authority: Authority,
   ): Promise<void> {
-    const context = await plainContext(this.#context, client, connection.socket, authority);
-    const record = openRecord(context, client);
+    const admitted = await admitPlain(this.#context, client, connection.socket, authority);
+    const { exchange, refusal } = admitted;
+    const record = openRecord(exchange, client);
     connection.running = { client, record };
-    if (this.#context.isDraining()) {
-      refuse(context.plane.logger, client, record, new Refusal('shutting_down'));
-    } else {
-      await serveExchange(context, client, record);
-    }
+    if (refusal === null) await serveExchange(exchange, client, record);
+    else refuse(exchange.plane.logger, client, record, refusal);
   }
 
-  async #serveOwn(client: Http1Client, target: string): Promise<void> {
-    const { plane } = this.#context;
-    const answer = await serveOwnPath(plane, client.method, target, client.fields);
+  async #serveOwn(client: Http1Client, target: string, peerAddress: string): Promise<void> {
+    const { plane, watch } = this.#context;
+    const { method, fields: sent } = client;
+    const answer = await serveOwnPath(plane, watch, { method, target, fields: sent, peerAddress });
     const body = Buffer.from(answer.body);
     const fields = ['Content-Type', answer.contentType, 'Content-Length', String(body.length)];
     client.sendHead(answer.status, 'OK', [...fields, 'Cache-Control', 'no-store']);
@@ -172,12 +183,14 @@ export class Listener {
       fields: request.rawHeaders,
     };
     try {
-      const destination = parsePlainDestination(plain, this.#ownAuthorities);
+      const destination = parsePlainDestination(plain, socket, this.#ownHosts);
       if (destination.kind === 'own') throw new Refusal('bad_request');
-      if (this.#context.isDraining()) throw new Refusal('shutting_down');
-      const context = await plainContext(this.#context, plain, socket, destination.authority);
-      serveUpgrade(context, request, socket, head);
+      const { authority } = destination;
+      const { exchange, refusal } = await admitPlain(this.#context, plain, socket, authority);
+      if (refusal === null) serveUpgrade(exchange, request, socket, head);
+      else refuseUnserved(exchange, socket, plain.method, refusal);
     } catch (error) {
+      if (error instanceof ClientRefusal && error.delayMs > 0) await sleep(error.delayMs);
       refuseUnparsed(socket, asRefusal(error));
     }
   }

@@ -4,12 +4,12 @@
  * document tells a sandbox what it may use: hosts, methods, variable names. Never a value.
  */
 import { Refusal } from '../src/kernel/errors.ts';
-import { hashToken } from '../src/kernel/ids.ts';
+import { readTombstoneAt } from '../src/policy/match-rule.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
-import { readProxyAuthorization } from '../src/wire/basic-credentials.ts';
 import { readField } from '../src/wire/field-list.ts';
-import { currentSnapshot } from './authenticate.ts';
+import { authenticate } from './authenticate.ts';
 import type { DataPlane } from './data-plane.ts';
+import type { UnknownTokenWatch } from './unknown-token-watch.ts';
 
 /** Never resolved, never dialled. */
 export const RESERVED_HOST = 'sallyport.internal';
@@ -20,14 +20,26 @@ export interface OwnResponse {
   readonly body: string;
 }
 
-/** Answers one of the proxy's own paths. Throws Refusal `bad_request` for any other. */
+export interface OwnRequest {
+  readonly method: string;
+  /** Origin-form. */
+  readonly target: string;
+  readonly fields: readonly string[];
+  readonly peerAddress: string;
+}
+
+/** Answers one of the proxy's own paths. Throws Refusal `bad_request` for any other, `ClientRefusal`. */
 export async function serveOwnPath(
   plane: DataPlane,
-  method: string,
-  target: string,
-  fields: readonly string[],
+  watch: UnknownTokenWatch,
+  request: OwnRequest,
 ): Promise<OwnResponse> {
-  if (method !== 'GET' && method !== 'HEAD') throw new Refusal('method_not_allowed');
+  const { method, target } = request;
+  if (method !== 'GET' && method !== 'HEAD') {
+    throw new Refusal('method_not_allowed', {
+      hint: 'Ask the paths of the proxy itself with GET.',
+    });
+  }
   const mark = target.indexOf('?');
   switch (mark === -1 ? target : target.slice(0, mark)) {
     case '/healthz':
@@ -38,7 +50,7 @@ export async function serveOwnPath(
       return {
         status: 200,
         contentType: 'application/json',
-        body: `${JSON.stringify(describeSandbox(await snapshotOfCaller(plane, fields)))}\n`,
+        body: `${JSON.stringify(await describeCaller(plane, watch, request))}\n`,
       };
     default:
       throw new Refusal('bad_request', {
@@ -48,16 +60,16 @@ export async function serveOwnPath(
   }
 }
 
-async function snapshotOfCaller(plane: DataPlane, fields: readonly string[]): Promise<Snapshot> {
+/** The token in either field, held to everything that holds on a CONNECT: source, expiry, guesses. */
+async function describeCaller(plane: DataPlane, watch: UnknownTokenWatch, request: OwnRequest) {
+  const { fields, peerAddress } = request;
   const shown = readField(fields, 'proxy-authorization') ?? readField(fields, 'authorization');
-  const credentials = shown === undefined ? undefined : readProxyAuthorization(shown);
-  if (credentials === undefined) throw new Refusal('proxy_auth_required');
-  const holder = await plane.feed.holderOf(hashToken(credentials.token));
-  if (holder === undefined) throw new Refusal('proxy_auth_required');
-  return currentSnapshot(plane.feed, holder, plane.clock.nowMs());
+  const credentials = shown === undefined ? [] : ['proxy-authorization', shown];
+  const { snapshot } = await authenticate(plane, watch, credentials, peerAddress);
+  return describeSandbox(snapshot, plane.clock.nowMs());
 }
 
-function describeSandbox(snapshot: Snapshot) {
+function describeSandbox(snapshot: Snapshot, nowMs: number) {
   return {
     sandbox: {
       id: snapshot.sandboxId,
@@ -71,7 +83,7 @@ function describeSandbox(snapshot: Snapshot) {
       deny_out: snapshot.network.deny.map((entry) => entry.text),
     },
     secrets: snapshot.bindings
-      .filter((binding) => binding.tombstone === null && !binding.detached)
+      .filter((binding) => readTombstoneAt(binding, nowMs) === null)
       .map((binding) => ({
         env_key: binding.envKey,
         name: binding.secretName,

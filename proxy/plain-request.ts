@@ -5,12 +5,14 @@
  */
 import type { Socket } from 'node:net';
 import { Refusal } from '../src/kernel/errors.ts';
-import { formatAuthority } from '../src/wire/host.ts';
+import type { TokenHolder } from '../src/policy/policy-feed.ts';
+import type { Snapshot } from '../src/policy/snapshot.ts';
+import { readAddress } from '../src/wire/address.ts';
 import type { Authority } from '../src/wire/host.ts';
 import { parseRequestTarget } from '../src/wire/request-target.ts';
-import { authenticate } from './authenticate.ts';
-import type { Client } from './authenticate.ts';
+import { authenticate, ClientRefusal } from './authenticate.ts';
 import type { ConnectContext } from './connect.ts';
+import type { DataPlane } from './data-plane.ts';
 import type { ExchangeContext } from './exchange.ts';
 import { RESERVED_HOST } from './own-paths.ts';
 import { Reach } from './reach.ts';
@@ -26,10 +28,11 @@ export type PlainDestination =
   | { readonly kind: 'own'; readonly target: string }
   | { readonly kind: 'origin'; readonly authority: Authority };
 
-/** Throws Refusal `bad_request` for a target a proxy has no use for. */
+/** Throws Refusal `bad_request` for a target a proxy has no use for. `ownHosts`: of this listener. */
 export function parsePlainDestination(
   request: PlainRequest,
-  listenerAuthorities: ReadonlySet<string>,
+  socket: Socket,
+  ownHosts: ReadonlySet<string>,
 ): PlainDestination {
   const target = parseRequestTarget(request.target, request.method);
   if (target.form === 'origin') return { kind: 'own', target: target.target };
@@ -40,31 +43,66 @@ export function parsePlainDestination(
       hint: 'Use CONNECT: set HTTPS_PROXY and let the client open a tunnel.',
     });
   }
-  const name = formatAuthority(target.authority, 80);
-  if (target.authority.host.text === RESERVED_HOST || listenerAuthorities.has(name)) {
+  const { authority } = target;
+  if (authority.host.text === RESERVED_HOST || isListener(authority, socket, ownHosts)) {
     return { kind: 'own', target: target.target };
   }
-  return { kind: 'origin', authority: target.authority };
+  return { kind: 'origin', authority };
 }
 
-/** Plain connections of a socket: registered when its first request was authenticated. */
-const registered = new WeakMap<Socket, string>();
+/** By one of its names, or by the address this very connection came to. */
+function isListener({ host, port }: Authority, socket: Socket, ownHosts: ReadonlySet<string>) {
+  if (port !== socket.localPort) return false;
+  return ownHosts.has(host.text) || readAddress(socket.localAddress ?? '')?.text === host.text;
+}
 
-/** Authenticates one plain request and gives its context. Throws `ClientRefusal` or a Refusal. */
-export async function plainContext(
+/** A plain connection counts for the sandbox and token of its latest request. */
+interface Registration {
+  readonly holder: TokenHolder;
+  readonly remove: () => void;
+}
+const registered = new WeakMap<Socket, Registration>();
+
+/** A plain request whose sandbox is known. */
+export interface AdmittedPlain {
+  readonly exchange: ExchangeContext;
+  /** Why it goes no further; it is recorded for its sandbox all the same (I4). */
+  readonly refusal: Refusal | null;
+}
+
+/** Authenticates one plain request. Throws `ClientRefusal` when nobody is behind it, or a Refusal. */
+export async function admitPlain(
   context: ConnectContext,
   request: PlainRequest,
   socket: Socket,
   authority: Authority,
-): Promise<ExchangeContext> {
+): Promise<AdmittedPlain> {
   const { plane } = context;
-  const peer = socket.remoteAddress ?? '';
-  const client = await authenticate(plane, context.watch, request.fields, peer);
-  registerConnection(context, client, socket);
+  try {
+    const peer = socket.remoteAddress ?? '';
+    const client = await authenticate(plane, context.watch, request.fields, peer);
+    const exchange = exchangeContext(plane, client.holder, client.snapshot, authority);
+    if (context.isDraining()) return { exchange, refusal: new Refusal('shutting_down') };
+    return { exchange, refusal: registerConnection(plane, client.holder, socket) };
+  } catch (error) {
+    // A paused or expired sandbox, a token used from elsewhere; a guess that is delayed is nobody's.
+    if (!(error instanceof ClientRefusal) || error.snapshot === null) throw error;
+    const holder = { sandboxId: error.snapshot.sandboxId, tokenHash: '', validUntilMs: null };
+    const exchange = exchangeContext(plane, holder, error.snapshot, authority);
+    return { exchange, refusal: error };
+  }
+}
+
+function exchangeContext(
+  plane: DataPlane,
+  holder: TokenHolder,
+  snapshot: Snapshot,
+  authority: Authority,
+): ExchangeContext {
   return {
     plane,
-    holder: client.holder,
-    organizationId: client.snapshot.organizationId,
+    holder,
+    organizationId: snapshot.organizationId,
     target: authority,
     scheme: 'http',
     isIntercepted: false,
@@ -72,18 +110,25 @@ export async function plainContext(
   };
 }
 
-function registerConnection(context: ConnectContext, client: Client, socket: Socket): void {
-  const { sandboxId } = client.holder;
-  if (registered.get(socket) === sandboxId) return;
-  const { open } = context.plane;
-  if (!open.hasRoom(sandboxId)) throw new Refusal('too_many_connections');
-  const remove = open.addConnection({
+/** `too_many_connections` when the sandbox has no room for another one. */
+function registerConnection(plane: DataPlane, holder: TokenHolder, socket: Socket): Refusal | null {
+  const earlier = registered.get(socket);
+  if (earlier !== undefined) {
+    const isSame = earlier.holder.sandboxId === holder.sandboxId;
+    if (isSame && earlier.holder.tokenHash === holder.tokenHash) return null;
+    registered.delete(socket);
+    socket.off('close', earlier.remove);
+    earlier.remove();
+  }
+  if (!plane.open.hasRoom(holder.sandboxId)) return new Refusal('too_many_connections');
+  const remove = plane.open.addConnection({
     kind: 'plain',
-    holder: client.holder,
+    holder,
     target: null,
     address: null,
     closeByPolicy: () => socket.destroy(),
   });
-  registered.set(socket, sandboxId);
+  registered.set(socket, { holder, remove });
   socket.once('close', remove);
+  return null;
 }

@@ -3,7 +3,6 @@
  * request before theirs is still being answered, while a tunnel is being dialled. What was not sent yet
  * is not sent, what was opened is closed, and the trail says so (I4).
  */
-import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDnsServer } from '../egress/dns-server.ts';
@@ -46,7 +45,7 @@ afterAll(async () => {
 });
 
 const reset = (connection: HttpConnection): void => {
-  (connection.socket as Socket).resetAndDestroy();
+  connection.socket.resetAndDestroy();
 };
 
 interface Row {
