@@ -1,9 +1,12 @@
 /** What the control plane is given by the composition root: domain services and a few windows. */
 import type { AuditStore } from '../src/audit/audit-store.ts';
+import type { GroupReader } from '../src/groups/group-reader.ts';
+import type { GroupService } from '../src/groups/group-service.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import type { Limits } from '../src/kernel/limits.ts';
 import type { Logger } from '../src/kernel/logger.ts';
 import type { ApiKeyService } from '../src/organizations/api-key-service.ts';
+import type { OrganizationService } from '../src/organizations/organization-service.ts';
 import type { OrganizationStore } from '../src/organizations/organization-store.ts';
 import type { Explanation } from '../src/policy/explain.ts';
 import type { RequestHead } from '../src/policy/request-head.ts';
@@ -26,7 +29,12 @@ export interface AdminDeps {
   readonly sandboxes: SandboxService;
   readonly bindings: BindingService;
   readonly apiKeys: ApiKeyService;
-  readonly organizations: Pick<OrganizationStore, 'readOrganization'>;
+  readonly organizations: Pick<OrganizationStore, 'readOrganization' | 'listWorkspaces'>;
+  readonly tenants: OrganizationService;
+  readonly groups: GroupService;
+  readonly groupReader: GroupReader;
+  /** Which other systems' APIs are served beside the native one. */
+  readonly compat: { readonly instabase: boolean; readonly truefoundry: boolean };
   readonly catalogue: ProviderCatalogue;
   readonly audit: Pick<AuditStore, 'listNetwork'>;
   readonly explain: (query: ExplainQuery) => Promise<Explanation>;

@@ -23,7 +23,7 @@ interface Peer {
 export type AdminHandler = (request: Request, peer: Peer) => Promise<Response>;
 
 interface Environment {
-  Bindings: { readonly peer: Peer };
+  Bindings: { readonly peer: Peer; readonly requestId: string };
 }
 
 export function createAdminHandler(deps: AdminDeps): AdminHandler {
@@ -31,11 +31,15 @@ export function createAdminHandler(deps: AdminDeps): AdminHandler {
   const app = new Hono<Environment>({ strict: true });
   for (const route of routes) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    app.on(route.method.toUpperCase(), path, (context) => serve(deps, route, context));
+    app.on(route.method.toUpperCase(), path, (context) =>
+      serve(deps, route, context).catch((error: unknown) =>
+        respondFailure(error, context.env.requestId, deps.logger, route.face),
+      ),
+    );
   }
   for (const path of new Set(routes.map((route) => route.path))) {
-    const allow = routes.filter((route) => route.path === path).map((route) => route.method);
-    app.all(path.replaceAll(/\{(\w+)\}/g, ':$1'), () => respondWrongMethod(allow));
+    const served = routes.filter((route) => route.path === path);
+    app.all(path.replaceAll(/\{(\w+)\}/g, ':$1'), () => respondWrongMethod(served));
   }
   app.notFound(() => {
     throw new ControlError('not_found', { message: 'There is nothing at this path.' });
@@ -45,19 +49,19 @@ export function createAdminHandler(deps: AdminDeps): AdminHandler {
   });
   return async (request, peer) => {
     const requestId = mintId();
-    const response = await answer(request, peer).catch((error: unknown) =>
+    const response = await answer(request, peer, requestId).catch((error: unknown) =>
       respondFailure(error, requestId, deps.logger),
     );
     response.headers.set('x-request-id', requestId);
     return response;
   };
 
-  async function answer(request: Request, peer: Peer): Promise<Response> {
+  async function answer(request: Request, peer: Peer, requestId: string): Promise<Response> {
     // Hono would run the GET handler for HEAD; nothing here is worth a second way of asking.
     if (request.method === 'HEAD' || request.method === 'OPTIONS') {
       throw new ControlError('not_found');
     }
-    return app.fetch(request, { peer });
+    return app.fetch(request, { peer, requestId });
   }
 }
 
@@ -67,7 +71,8 @@ async function serve(
   context: Context<Environment>,
 ): Promise<Response> {
   const request = context.req.raw;
-  const actor = route.access === 'key' ? await authenticate(deps, request, context.env.peer) : null;
+  const { peer } = context.env;
+  const actor = route.access === 'key' ? await authenticate(deps, route, request, peer) : null;
   const url = new URL(request.url);
   const call: Call<Record<string, string>, unknown, unknown> = {
     get actor(): Actor {
@@ -83,17 +88,25 @@ async function serve(
   return route.handle(call as Parameters<Route['handle']>[0]);
 }
 
-function authenticate(deps: AdminDeps, request: Request, peer: Peer): Promise<Actor> {
-  const organization = request.headers.get('x-organization')?.trim() || null;
-  return deps.apiKeys.authenticate(readApiKey(request.headers), peer.address, organization);
+function authenticate(
+  deps: AdminDeps,
+  { face }: Route,
+  { headers }: Request,
+  peer: Peer,
+): Promise<Actor> {
+  const own = face?.organizationHeader ?? 'x-organization';
+  const named = headers.get(own)?.trim() || headers.get('x-organization')?.trim();
+  const organization = named || null;
+  return deps.apiKeys.authenticate(readApiKey(headers), peer.address, organization);
 }
 
 /** A parameter given twice has no single meaning, so it is refused. */
 function readQuery(route: Route, url: URL): unknown {
   const given: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, text] of url.searchParams) {
-    if (route.query === null || name in given) {
-      const reason = name in given ? 'is given twice' : 'is not a known parameter here';
+    const isRepeated = name in given && route.face?.repeatable.includes(name) !== true;
+    if (route.query === null || isRepeated) {
+      const reason = isRepeated ? 'is given twice' : 'is not a known parameter here';
       throw new ControlError('bad_request', {
         message: `${name}: ${reason}`,
         details: [{ path: name, message: reason }],
@@ -118,8 +131,10 @@ async function readBody(deps: AdminDeps, route: Route, request: Request): Promis
   throw new ControlError('bad_request', { message: 'This call takes no body.' });
 }
 
-function respondWrongMethod(allow: readonly string[]): Response {
-  const names = allow.map((method) => method.toUpperCase()).join(', ');
-  const error = { code: 'not_found', message: `This path takes ${names}.` };
-  return respondJson(405, { error }, { allow: names });
+function respondWrongMethod(served: readonly Route[]): Response {
+  const names = served.map(({ method }) => method.toUpperCase()).join(', ');
+  const error = new ControlError('not_found', { message: `This path takes ${names}.` });
+  const { code, message } = error;
+  const body = served[0]?.face?.describeFailure(error).body ?? { error: { code, message } };
+  return respondJson(405, body, { allow: names });
 }

@@ -58,7 +58,7 @@ function describeRoute(route: Route) {
       [route.answer.status]: { description: route.answer.description, ...content },
       default: {
         description: 'A failure.',
-        content: { 'application/json': { schema: failureSchema } },
+        content: { 'application/json': { schema: route.face?.failureSchema ?? failureSchema } },
       },
     },
   });

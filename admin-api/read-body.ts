@@ -4,6 +4,13 @@
  */
 import { ControlError } from '../src/kernel/errors.ts';
 
+/** Not a JSON text at all. Faces tell it from JSON that does not validate. */
+export class MalformedBody extends ControlError {
+  constructor(cause: unknown) {
+    super('bad_request', { message: 'The body is not valid JSON.', cause });
+  }
+}
+
 /** ControlError `payload_too_large` beyond `bytesMax`, `bad_request` for what is not one JSON value. */
 export async function readJsonBody(request: Request, bytesMax: number): Promise<unknown> {
   const bytes = await readBytes(request, bytesMax);
@@ -16,7 +23,7 @@ export async function readJsonBody(request: Request, bytesMax: number): Promise<
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     // The parser's own message quotes the text, which may be a value.
-    throw new ControlError('bad_request', { message: 'The body is not valid JSON.', cause });
+    throw new MalformedBody(cause);
   }
 }
 

@@ -5,6 +5,7 @@
 import { CONTROL_ERRORS, ControlError } from '../src/kernel/errors.ts';
 import type { Logger } from '../src/kernel/logger.ts';
 import type { FailureBody } from './contract/failure.ts';
+import type { Face } from './face.ts';
 
 const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
@@ -30,17 +31,18 @@ export function respondText(
 }
 
 /**
- * A bare array that is read page by page while it is sent. What fails before the first page is an
+ * An array, bare or between `begin` and `end`, that is read page by page while it is sent. What fails before the first page is an
  * ordinary failure; what fails later breaks the body off.
  */
 export async function respondJsonPages<Row>(
   pages: AsyncGenerator<readonly Row[]>,
   describe: (row: Row) => unknown,
+  [begin, end]: readonly [begin: string, end: string] = ['[', ']'],
 ): Promise<Response> {
   const format = (rows: readonly Row[]): string =>
     rows.map((row) => JSON.stringify(describe(row))).join();
   const first = await pages.next();
-  let opening = '[';
+  let opening = begin;
   let hasRows = false;
   let page: readonly Row[] | null = first.done ? null : first.value;
   const body = new ReadableStream<Uint8Array>({
@@ -52,7 +54,7 @@ export async function respondJsonPages<Row>(
       const following = page === null ? null : await pages.next();
       page = following === null || following.done ? null : following.value;
       if (page !== null) return;
-      controller.enqueue(Buffer.from(']'));
+      controller.enqueue(Buffer.from(end));
       controller.close();
     },
     async cancel() {
@@ -68,23 +70,33 @@ export function respondNothing(): Response {
   return new Response(null, { status: 204, headers: COMMON_HEADERS });
 }
 
-/** `requestId` ties an `internal_error` to its log line. */
-export function respondFailure(error: unknown, requestId: string, logger: Logger): Response {
+/** `requestId` ties an `internal_error` to its log line. `face`: whose words are used. */
+export function respondFailure(
+  error: unknown,
+  requestId: string,
+  logger: Logger,
+  face: Face | null = null,
+): Response {
   const isKnown = error instanceof ControlError && error.code !== 'internal_error';
-  if (!isKnown) {
-    logger.error({ err: error, requestId }, 'a request of the admin API failed');
-    const { message } = CONTROL_ERRORS.internal_error;
-    const body: FailureBody = {
-      error: { code: 'internal_error', message, request_id: requestId },
-    };
-    return respondJson(CONTROL_ERRORS.internal_error.status, body);
-  }
-  const { code, message, details, retryAfterS } = error;
-  const body: FailureBody = {
-    error: { code, message, ...(details.length === 0 ? {} : { details: [...details] }) },
-  };
-  return respondJson(CONTROL_ERRORS[code].status, body, {
+  if (!isKnown) logger.error({ err: error, requestId }, 'a request of the admin API failed');
+  const known = isKnown ? error : new ControlError('internal_error');
+  const { status, body } = face?.describeFailure(known) ?? describeFailure(known, requestId);
+  const { code, retryAfterS } = known;
+  return respondJson(status, body, {
     ...(code === 'auth_failed' ? { 'www-authenticate': 'Bearer realm="sallyport"' } : {}),
     ...(retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) }),
   });
+}
+
+function describeFailure(
+  { code, message, details }: ControlError,
+  requestId: string,
+): { status: number; body: FailureBody } {
+  const error = {
+    code,
+    message,
+    ...(details.length === 0 ? {} : { details: [...details] }),
+    ...(code === 'internal_error' ? { request_id: requestId } : {}),
+  };
+  return { status: CONTROL_ERRORS[code].status, body: { error } };
 }

@@ -4,8 +4,9 @@
  */
 import type { z } from '@hono/zod-openapi';
 import type { Actor } from '../src/organizations/actor.ts';
+import type { Face } from './face.ts';
 
-type Method = 'get' | 'post' | 'patch' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** One request after its parts were validated. */
 export interface Call<Params, Query, Body> {
@@ -37,6 +38,8 @@ export interface Route {
   readonly body: z.ZodType | null;
   readonly isBodyRequired: boolean;
   readonly answer: Answer;
+  /** `null`: the native API. */
+  readonly face: Face | null;
   readonly handle: (call: Call<Record<string, string>, never, never>) => Promise<Response>;
 }
 
@@ -51,6 +54,7 @@ interface RouteSpec<Query extends z.ZodType, Body extends z.ZodType> {
   /** Default: a route with a body needs one. */
   readonly isBodyRequired?: boolean;
   readonly answer: Answer;
+  readonly face?: Face;
   readonly handle: (
     call: Call<Record<string, string>, z.output<Query>, z.output<Body>>,
   ) => Promise<Response> | Response;
@@ -70,6 +74,7 @@ export function defineRoute<Query extends z.ZodType, Body extends z.ZodType>(
     body: spec.body ?? null,
     isBodyRequired: spec.isBodyRequired ?? spec.body !== undefined,
     answer: spec.answer,
+    face: spec.face ?? null,
     handle: async (call) => spec.handle(call),
   };
 }

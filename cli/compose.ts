@@ -8,10 +8,13 @@ import { createAdminHandler } from '../admin-api/handler.ts';
 import { createMetricsHandler } from '../admin-api/metrics-handler.ts';
 import { makeBundle } from '../src/ca/bundle.ts';
 import { systemBundlePem } from '../src/egress/trust.ts';
+import { GroupReader } from '../src/groups/group-reader.ts';
+import { GroupService } from '../src/groups/group-service.ts';
 import { StartError } from '../src/kernel/errors.ts';
 import type { Logger } from '../src/kernel/logger.ts';
 import { ApiKeyService } from '../src/organizations/api-key-service.ts';
 import { bootstrapOrganization } from '../src/organizations/bootstrap.ts';
+import { OrganizationService } from '../src/organizations/organization-service.ts';
 import { parseHostPattern } from '../src/policy/host-pattern.ts';
 import type { HostPattern } from '../src/policy/host-pattern.ts';
 import { loadCatalogue } from '../src/providers/catalogue.ts';
@@ -109,6 +112,7 @@ async function startPlanes(
   const handler = createAdminHandler({
     ...services,
     organizations: core.store.organizations,
+    compat: settings.compat,
     audit: core.store.audit,
     explain: (query) => explain({ ...core, ...dataPlane, neverIntercept }, query),
     ca: () => ({ caPem: core.authority.caPem, bundlePem }),
@@ -183,7 +187,20 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     clock,
   });
   const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
-  return { secrets, sandboxes, bindings, apiKeys, catalogue };
+  const tenants = new OrganizationService({ store: organizations, changes, clock });
+  const groupParts = { store: store.groups, secrets: store.secrets, values: core.vault, logger };
+  const { allowReveal, allowWidening } = settings.secrets;
+  const groups = new GroupService({
+    ...groupParts,
+    organizations,
+    catalogue,
+    sealer: core.vault,
+    changes,
+    clock,
+    allowWidening,
+  });
+  const groupReader = new GroupReader({ ...groupParts, organizations, allowReveal });
+  return { secrets, sandboxes, bindings, apiKeys, tenants, groups, groupReader, catalogue };
 }
 
 /**

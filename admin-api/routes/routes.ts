@@ -1,4 +1,7 @@
-/** Every route of the native API, in the order of the documentation. */
+/** Every route: the native API in the order of the documentation, then the façades that are switched on. */
+import { defineInstabaseRoutes } from '../compat/instabase-routes.ts';
+import { defineTrueFoundryRoutes } from '../compat/truefoundry-routes.ts';
+import { defineTrueFoundrySecretRoutes } from '../compat/truefoundry-secret-routes.ts';
 import type { AdminDeps } from '../deps.ts';
 import { renderDocsPage } from '../docs-page.ts';
 import { createOpenApiDocument } from '../openapi.ts';
@@ -9,6 +12,7 @@ import { defineBindingRoutes } from './bindings.ts';
 import { defineExplainRoutes } from './explain.ts';
 import { defineInstanceRoutes } from './instance.ts';
 import { defineNetworkRoutes } from './network.ts';
+import { defineOrganizationRoutes } from './organizations.ts';
 import { defineProviderRoutes } from './providers.ts';
 import { defineSandboxRoutes } from './sandboxes.ts';
 import { defineSecretRoutes } from './secrets.ts';
@@ -20,9 +24,14 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
     ...defineSandboxRoutes(deps),
     ...defineBindingRoutes(deps),
     ...defineNetworkRoutes(deps),
+    ...defineOrganizationRoutes(deps),
     ...defineApiKeyRoutes(deps),
     ...defineExplainRoutes(deps),
     ...defineInstanceRoutes(deps),
+    ...(deps.compat.instabase ? defineInstabaseRoutes(deps) : []),
+    ...(deps.compat.truefoundry
+      ? [...defineTrueFoundryRoutes(deps), ...defineTrueFoundrySecretRoutes(deps)]
+      : []),
   ];
   // Made once: both are asked for without a key, and making them takes the thread that serves sandboxes.
   const openApiText = once(() => JSON.stringify(createOpenApiDocument(routes)));

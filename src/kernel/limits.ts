@@ -98,6 +98,8 @@ export const FIXED = {
   placeableValueBytesMax: 8_192,
   /** Largest value the store keeps (façades store multi-line documents). */
   storedValueBytesMax: 256 * 1024,
+  /** Characters of a value through a façade. */
+  facadeValueCharsMax: 45_000,
   /** Rows in one statement of the trail or the usage book: longer ones block the store thread. */
   storeBatchRowsMax: 500,
   /** A call to the store that is not answered by then is a store that does not answer. */

@@ -105,6 +105,13 @@ export class ApiKeyService {
     return keys.map((key) => ({ ...key, lastUsedAtMs: this.#lastUsedAtMs(key) }));
   }
 
+  /** The key behind each subject (the oldest, where several share one), to show who made what. */
+  async readSubjects(actor: Actor): Promise<ReadonlyMap<string, Pick<ApiKey, 'id' | 'name'>>> {
+    checkRole(actor, 'read');
+    const keys = await this.#store.listApiKeys(actor.organizationId);
+    return new Map(keys.toReversed().map(({ subject, id, name }) => [subject, { id, name }]));
+  }
+
   /** ControlError `not_found`, or `conflict` for the last admin key. */
   async delete(actor: Actor, id: string): Promise<void> {
     checkRole(actor, 'administer');

@@ -45,6 +45,7 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
       allowReveal: read('secrets.allow_reveal'),
       allowWidening: read('secrets.allow_widening'),
     },
+    compat: { instabase: read('compat.instabase'), truefoundry: read('compat.truefoundry') },
     audit: {
       sink: read('audit.sink'),
       file: auditFile(read('audit.sink'), absolute(read('audit.file')), dataDir),

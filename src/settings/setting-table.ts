@@ -139,6 +139,18 @@ export const SETTINGS = {
     false,
     'Lets a change send a value further without giving the value again.',
   ),
+  'compat.instabase': row(
+    'boolean',
+    flag,
+    true,
+    'Also serves the secrets API of Instabase AI Hub, `/api/v2/aihub/secrets`.',
+  ),
+  'compat.truefoundry': row(
+    'boolean',
+    flag,
+    true,
+    'Also serves the secrets API of TrueFoundry, `/api/svc/v1/…`.',
+  ),
   'policy.inflight_grace': row(
     'text',
     duration,

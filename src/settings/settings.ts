@@ -52,6 +52,7 @@ export interface Settings {
     readonly poolScope: 'organization' | 'sandbox';
   };
   readonly secrets: { readonly allowReveal: boolean; readonly allowWidening: boolean };
+  readonly compat: { readonly instabase: boolean; readonly truefoundry: boolean };
   readonly audit: {
     readonly sink: 'none' | 'stdout' | 'file';
     /** Absolute; only with `sink: file`. */

@@ -7,11 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AdminDeps, ExplainQuery } from '../../admin-api/deps.ts';
 import { createAdminHandler, type AdminHandler } from '../../admin-api/handler.ts';
+import { GroupReader } from '../../src/groups/group-reader.ts';
+import { GroupService } from '../../src/groups/group-service.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/limits.ts';
 import type { Logger } from '../../src/kernel/logger.ts';
 import { ApiKeyService } from '../../src/organizations/api-key-service.ts';
 import { bootstrapOrganization } from '../../src/organizations/bootstrap.ts';
+import { OrganizationService } from '../../src/organizations/organization-service.ts';
 import { explainExchange, type Explanation } from '../../src/policy/explain.ts';
 import { parseHostPattern } from '../../src/policy/host-pattern.ts';
 import type { PolicyChange } from '../../src/policy/policy-feed.ts';
@@ -56,6 +59,8 @@ export interface AdminFixture extends AsyncDisposable {
 
 export interface FixtureOptions {
   readonly allowWidening?: boolean;
+  readonly allowReveal?: boolean;
+  readonly compat?: AdminDeps['compat'];
   readonly neverIntercept?: readonly string[];
 }
 
@@ -111,6 +116,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     binder,
   });
   const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
+  const groupParts = { store: store.groups, secrets: store.secrets, values: vault };
   const deps: AdminDeps = {
     secrets: new SecretService({
       ...common,
@@ -126,6 +132,22 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     bindings: new BindingService({ ...common, store: store.sandboxes, sandboxes, binder }),
     apiKeys,
     organizations,
+    tenants: new OrganizationService({ store: organizations, changes: announcer, clock }),
+    groups: new GroupService({
+      ...common,
+      ...groupParts,
+      organizations,
+      catalogue,
+      sealer: vault,
+      allowWidening: options.allowWidening ?? false,
+    }),
+    groupReader: new GroupReader({
+      ...groupParts,
+      organizations,
+      logger,
+      allowReveal: options.allowReveal ?? false,
+    }),
+    compat: options.compat ?? { instabase: true, truefoundry: true },
     catalogue,
     audit: store.audit,
     explain: (query) => explain(feed, clock, query),

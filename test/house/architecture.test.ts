@@ -41,6 +41,7 @@ describe('import direction', () => {
     'src/kernel',
     'src/wire',
     'src/secrets',
+    'src/groups',
     'src/sandboxes',
     'src/organizations',
     'src/providers',

@@ -1,0 +1,251 @@
+/**
+ * Groups of secrets as the control plane changes them. A group and its secrets are written in one
+ * transaction, all or nothing; a change is in force when its promise resolves. Secrets in no group are
+ * the built-in group `default`, which everybody sees and nobody writes.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { ControlError } from '../kernel/errors.ts';
+import { fieldError } from '../kernel/field-error.ts';
+import { mintId } from '../kernel/ids.ts';
+import type { Actor } from '../organizations/actor.ts';
+import { checkRole } from '../organizations/roles.ts';
+import type { PolicyChanges } from '../policy/policy-feed.ts';
+import { SecretDrafter, type SecretDrafterDeps } from '../secrets/secret-drafter.ts';
+import { DEFAULT_GROUP, groupedName, splitName } from '../secrets/secret-reference.ts';
+import type { SecretStore } from '../secrets/secret-store.ts';
+import type { ValueReader } from '../secrets/value-reader.ts';
+import { checkGroupRole, checkWholeReach, isOrganizationAdmin } from './group-access.ts';
+import {
+  builtIn,
+  checkGroupName,
+  checkKeys,
+  checkManifest,
+  type GroupInput,
+  type KeyInput,
+} from './group-input.ts';
+import type { ChangedSecret, GroupStore, Member, NewSecret } from './group-store.ts';
+import type { GroupManifest, GroupRole, SecretGroup } from './secret-group.ts';
+
+export interface GroupServiceDeps extends SecretDrafterDeps {
+  readonly store: GroupStore;
+  readonly secrets: Pick<SecretStore, 'readVersion' | 'deleteSecret'>;
+  readonly values: Pick<ValueReader, 'isSameValue'>;
+  readonly changes: PolicyChanges;
+  readonly clock: Clock;
+}
+
+/** How often a write is computed anew after somebody else was faster. */
+const ATTEMPTS_MAX = 5;
+
+export class GroupService {
+  readonly #deps: GroupServiceDeps;
+  readonly #drafter: SecretDrafter;
+
+  constructor(deps: GroupServiceDeps) {
+    this.#deps = deps;
+    this.#drafter = new SecretDrafter(deps);
+  }
+
+  /** ControlError `conflict` (the name is taken), `bad_request`, `forbidden`. */
+  async create(actor: Actor, input: GroupInput): Promise<SecretGroup> {
+    checkRole(actor, 'administer');
+    checkWholeReach(actor);
+    checkGroupName(input.name, 'name');
+    checkKeys(input.secrets);
+    const group = this.#newGroup(actor, input.name, input.integrationId, null);
+    const inserted: NewSecret[] = [];
+    for (const [index, { key, input: said }] of input.secrets.entries()) {
+      inserted.push(await inField(index, () => this.#draftNew(actor, group, key, said)));
+    }
+    await this.#deps.store.insertGroup(group, inserted);
+    return group;
+  }
+
+  /** Upsert by name. `isDryRun`: nothing is written. ControlError as `create`. */
+  async putManifest(
+    actor: Actor,
+    manifest: GroupManifest,
+    isDryRun: boolean,
+  ): Promise<SecretGroup> {
+    checkManifest(manifest);
+    const { store, clock } = this.#deps;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const before = await store.readGroupByName(actor.organizationId, manifest.name);
+      if (before === undefined) {
+        checkRole(actor, 'administer');
+        const group = this.#newGroup(actor, manifest.name, null, manifest);
+        if (!isDryRun) await store.insertGroup(group, []);
+        return group;
+      }
+      checkGroupRole(actor, before, 'secret-group-admin');
+      const nowMs = clock.nowMs();
+      const group: SecretGroup = {
+        ...before,
+        manifest,
+        updatedAtMs: Math.max(nowMs, before.updatedAtMs),
+        revision: before.revision + 1,
+      };
+      const unchanged = { inserted: [], updated: [], deletedIds: [], atMs: nowMs };
+      if (isDryRun || (await store.writeGroup({ group, ...unchanged }))) return group;
+    }
+    throw contended();
+  }
+
+  /** ControlError `not_found`, `conflict` for the built-in group. */
+  async read(
+    actor: Actor,
+    id: string,
+    needed: GroupRole = 'secret-group-viewer',
+  ): Promise<SecretGroup> {
+    if (id === DEFAULT_GROUP) throw builtIn();
+    const group = await this.#deps.store.readGroup(actor.organizationId, id);
+    if (group === undefined) {
+      throw new ControlError('not_found', { message: 'There is no such group.' });
+    }
+    checkGroupRole(actor, group, needed);
+    return group;
+  }
+
+  /** The full set of keys: what is left out is deleted, what comes without value keeps its own. */
+  async writeSecrets(actor: Actor, id: string, said: readonly KeyInput[]): Promise<SecretGroup> {
+    checkKeys(said);
+    const { store, clock } = this.#deps;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const before = await this.read(actor, id, 'secret-group-editor');
+      checkWholeReach(actor);
+      const members = await store.listMembers(actor.organizationId, { groupIds: [id] });
+      const byKey = new Map(members.rows.map((member) => [keyOf(member), member]));
+      const inserted: NewSecret[] = [];
+      const updated: ChangedSecret[] = [];
+      for (const [index, { key, input }] of said.entries()) {
+        const member = byKey.get(key);
+        byKey.delete(key);
+        if (member === undefined) {
+          inserted.push(await inField(index, () => this.#draftNew(actor, before, key, input)));
+          continue;
+        }
+        const change = await inField(index, () => this.#draftChange(actor, member, { key, input }));
+        if (change !== null) updated.push(change);
+      }
+      const atMs = clock.nowMs();
+      const group: SecretGroup = {
+        ...before,
+        updatedAtMs: Math.max(atMs, before.updatedAtMs),
+        revision: before.revision + 1,
+      };
+      const deletedIds = [...byKey.values()].map(({ secret }) => secret.id);
+      if (!(await store.writeGroup({ group, inserted, updated, deletedIds, atMs }))) continue;
+      const changedIds = updated.map(({ secret }) => secret.id);
+      await this.#announce(actor, [...changedIds, ...deletedIds]);
+      return group;
+    }
+    throw contended();
+  }
+
+  /** With its secrets. */
+  async delete(actor: Actor, id: string): Promise<void> {
+    await this.read(actor, id, 'secret-group-admin');
+    checkWholeReach(actor);
+    const { store, clock } = this.#deps;
+    const gone = await store.deleteGroup(actor.organizationId, id, clock.nowMs());
+    if (gone === undefined) throw new ControlError('not_found');
+    await this.#announce(actor, gone);
+  }
+
+  /** One secret of a group; how many were deleted, all versions counted as one secret. */
+  async deleteMember(actor: Actor, member: Member): Promise<number> {
+    if (member.groupId === null) {
+      if (!isOrganizationAdmin(actor)) checkRole(actor, 'administer');
+      throw builtIn();
+    }
+    await this.read(actor, member.groupId, 'secret-group-editor');
+    const { secrets, clock } = this.#deps;
+    const { id } = member.secret;
+    if (!(await secrets.deleteSecret(actor.organizationId, id, clock.nowMs()))) {
+      throw new ControlError('not_found');
+    }
+    await this.#announce(actor, [id]);
+    return 1;
+  }
+
+  #newGroup(
+    actor: Actor,
+    name: string,
+    integrationId: string | null,
+    manifest: GroupManifest | null,
+  ): SecretGroup {
+    const nowMs = this.#deps.clock.nowMs();
+    return {
+      id: mintId(),
+      organizationId: actor.organizationId,
+      name,
+      integrationId,
+      manifest,
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      createdBy: actor.subject,
+      revision: 1,
+    };
+  }
+
+  #draftNew(
+    actor: Actor,
+    group: SecretGroup,
+    key: string,
+    input: KeyInput['input'],
+  ): Promise<NewSecret> {
+    return this.#drafter.draftNew(actor, groupedName(group.name, key), input);
+  }
+
+  /** `null`: as it was. */
+  async #draftChange(
+    actor: Actor,
+    { secret, versions }: Member,
+    { input }: KeyInput,
+  ): Promise<ChangedSecret | null> {
+    const isSame = await this.#isActiveValue(secret.id, versions, actor, input);
+    const says = Object.entries(input).some(
+      ([field, value]) => value !== undefined && !(field === 'value' && isSame),
+    );
+    return says ? this.#drafter.draftChange(actor, secret, input, isSame) : null;
+  }
+
+  async #isActiveValue(
+    secretId: string,
+    versions: Member['versions'],
+    actor: Actor,
+    { value }: KeyInput['input'],
+  ): Promise<boolean> {
+    const active = versions.find((version) => version.active);
+    if (value === undefined || active === undefined) return false;
+    const { secrets, values } = this.#deps;
+    const stored = await secrets.readVersion(actor.organizationId, secretId, active.version);
+    return stored !== undefined && values.isSameValue(stored, value);
+  }
+
+  async #announce(actor: Actor, secretIds: readonly string[]): Promise<void> {
+    const { organizationId } = actor;
+    for (const secretId of secretIds) {
+      await this.#deps.changes.announce({ kind: 'secret', organizationId, secretId });
+    }
+  }
+}
+
+function keyOf(member: Member): string {
+  return splitName(member.secret.name).key;
+}
+
+/** Says which element of `secrets` a fault is about. */
+async function inField<T>(index: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const [fault] = error instanceof ControlError ? error.details : [];
+    if (!(error instanceof ControlError) || fault === undefined) throw error;
+    throw fieldError(`secrets[${index}].${fault.path}`, fault.message, error.code);
+  }
+}
+
+function contended(): ControlError {
+  return new ControlError('conflict', { message: 'Others keep changing this group; try again.' });
+}
