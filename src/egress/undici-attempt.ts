@@ -37,7 +37,7 @@ export function startUndiciAttempt(
     // undici asks for a Readable and uses the part of it that BodyStream is.
     body: body as unknown as Readable | null,
   };
-  if (body !== null) passOverContinue(connection.socket, () => attempt.onResponseStarted());
+  passOverContinue(connection.socket, attempt);
   connection.client.dispatch(options, attempt);
   return attempt;
 }

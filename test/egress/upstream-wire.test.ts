@@ -197,6 +197,17 @@ describe('the response', () => {
     expect(origin.connections).toHaveLength(1);
   });
 
+  test('a 100 that nobody asked for is passed over also without a body', async () => {
+    const origin = await originWith(answering(`HTTP/1.1 100 Continue\r\n\r\n${OK}`));
+    const upstream = upstreamWith();
+    for (let i = 0; i < 2; i += 1) {
+      const recorder = await run(upstream, requestTo(originAt(origin.port)));
+      expect(recorder.calls).toEqual(['headWritten', 'response', 'data', 'end']);
+      await settle();
+    }
+    expect(origin.connections).toHaveLength(1);
+  });
+
   test('HEAD, 204 and 304 end without a body and keep their connection', async () => {
     const origin = await originWith(
       answering((record) => {
