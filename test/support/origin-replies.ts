@@ -16,17 +16,6 @@ export function reply(status: number, body = '', fields: readonly string[] = [])
   };
 }
 
-/** JSON of what arrived: method, url, header lines and body. The request's secrets come back in it. */
-export function echo(): OriginHandler {
-  return async (request, response, readBody) => {
-    const body = (await readBody()).toString('latin1');
-    const { method, url, rawHeaders } = request;
-    const text = JSON.stringify({ method, url, rawHeaders, body });
-    response.writeHead(200, ['Content-Type', 'application/json']);
-    response.end(text);
-  };
-}
-
 /** Server-sent events, one every `everyMs`, until `count` or until the client leaves. */
 export function events(count: number, everyMs: number): OriginHandler {
   return async (_request, response) => {

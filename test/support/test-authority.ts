@@ -2,7 +2,7 @@
  * A certificate authority for tests, made at run time and thrown away with the process: its root, good
  * leaves for any names, and the faulty ones a verifier must refuse (RFC 5280). Not used by the product.
  */
-import { createHash, generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
@@ -161,9 +161,4 @@ export class TestAuthority {
     const keyPem = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     return { certPem, keyPem };
   }
-}
-
-/** SHA-256 of a PEM certificate's DER, hex: to say which leaf a client saw. */
-export function certificateFingerprint(pem: string): string {
-  return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex');
 }
