@@ -33,6 +33,8 @@ export class Http1Client implements ClientStream {
   #listener: ClientListener | null = null;
   #isFinished = false;
   #awaitsDrain = false;
+  #isHeadPending = false;
+  #firstChunk: Buffer | null = null;
 
   constructor(request: IncomingMessage, response: ServerResponse, carrier: Http1Carrier) {
     this.#carrier = carrier;
@@ -90,12 +92,34 @@ export class Http1Client implements ClientStream {
 
   sendHead(status: number, statusText: string, fields: readonly string[]): void {
     this.#response.writeHead(status, statusText, fields as string[]);
-    // A head whose body comes in the same read leaves with it, in one write; an event stream's head
-    // must not wait for its first event.
-    process.nextTick(flushHead, this.#response);
+    this.#isHeadPending = true;
+    process.nextTick(flushHead, this);
   }
 
   write(chunk: Buffer): boolean {
+    if (this.#isHeadPending && this.#firstChunk === null && chunk.length <= JOINED_BYTES_MAX) {
+      this.#firstChunk = chunk;
+      return true;
+    }
+    this.flush();
+    return this.#writeThrough(chunk);
+  }
+
+  /**
+   * A head whose body comes in the same read waits for it, so that a small response leaves in one write.
+   * It waits for nothing longer than that: an event stream's head does not wait for its first event.
+   */
+  flush(): void {
+    if (!this.#isHeadPending) return;
+    this.#isHeadPending = false;
+    const chunk = this.#firstChunk;
+    this.#firstChunk = null;
+    if (this.#response.destroyed) return;
+    if (chunk === null) this.#response.flushHeaders();
+    else this.#writeThrough(chunk);
+  }
+
+  #writeThrough(chunk: Buffer): boolean {
     const hasRoom = this.#response.write(chunk);
     if (!hasRoom && !this.#awaitsDrain) {
       this.#awaitsDrain = true;
@@ -117,7 +141,11 @@ export class Http1Client implements ClientStream {
       }
       this.#response.addTrailers(pairs);
     }
-    this.#response.end();
+    this.#isHeadPending = false;
+    // As a string, head and body become one buffer; latin1 keeps every byte.
+    if (this.#firstChunk === null) this.#response.end();
+    else this.#response.end(this.#firstChunk.toString('latin1'), 'latin1');
+    this.#firstChunk = null;
     // The origin answered before it read everything: what still comes is read and thrown away, so that
     // the next request can follow. A client that stalls meets the idle timeout.
     if (!this.#request.complete) this.#request.resume();
@@ -172,6 +200,9 @@ export class Http1Client implements ClientStream {
   }
 }
 
-function flushHead(response: ServerResponse): void {
-  if (!response.writableEnded && !response.destroyed) response.flushHeaders();
+/** First body chunks up to this length are joined with the head. */
+const JOINED_BYTES_MAX = 16 * 1024;
+
+function flushHead(client: Http1Client): void {
+  client.flush();
 }
