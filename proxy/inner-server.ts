@@ -92,7 +92,7 @@ export class InnerServer {
   #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const served = this.#served.get(socket);
     if (served === undefined || !served.connection.isIdle) {
-      socket.destroy();
+      cutOff(served, socket, request, new Refusal('bad_request'));
       return;
     }
     served.connection.isUsed = true;
@@ -101,9 +101,8 @@ export class InnerServer {
 
   #onNestedConnect(request: IncomingMessage, socket: Socket): void {
     const served = this.#served.get(socket);
-    // Behind a running request an answer written here would be taken for the answer to that one.
     if (served === undefined || !served.connection.isIdle) {
-      socket.destroy();
+      cutOff(served, socket, request, new Refusal('method_not_allowed'));
       return;
     }
     served.connection.isUsed = true;
@@ -128,6 +127,17 @@ export class InnerServer {
       refuseUnserved(served.context, socket, '', refusal);
     }
   }
+}
+
+/** Behind a running request an answer written here would be taken for the answer to that one. */
+function cutOff(
+  served: Served | undefined,
+  socket: Socket,
+  request: IncomingMessage,
+  refusal: Refusal,
+): void {
+  socket.destroy();
+  if (served !== undefined) refuseUnserved(served.context, socket, request.method ?? '', refusal);
 }
 
 function ignore(): void {}

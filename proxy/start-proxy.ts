@@ -28,7 +28,7 @@ const DRAIN_POLL_MS = 20;
 export async function startProxy(plane: DataPlane, listen: ListenAddress): Promise<RunningProxy> {
   let isDraining = false;
   const inner = new InnerServer(plane.limits);
-  const ownAuthorities = new Set<string>();
+  const ownHosts = new Set(['localhost', '127.0.0.1', '::1']);
   const listener = new Listener(
     {
       plane,
@@ -36,12 +36,10 @@ export async function startProxy(plane: DataPlane, listen: ListenAddress): Promi
       watch: new UnknownTokenWatch(plane.clock),
       isDraining: () => isDraining,
     },
-    ownAuthorities,
+    ownHosts,
   );
   const address = await listenOn(listener, listen);
-  for (const name of ['localhost', '127.0.0.1', '[::1]', bracketed(address.host)]) {
-    ownAuthorities.add(`${name}:${address.port}`);
-  }
+  ownHosts.add(address.host);
   const stopWatch = startPolicyWatch(plane);
 
   async function drain(): Promise<void> {
@@ -92,8 +90,4 @@ function listenOn(
     if (listen.host === null) listener.server.listen(listen.port, onListening);
     else listener.server.listen(listen.port, listen.host, onListening);
   });
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
