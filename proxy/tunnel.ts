@@ -6,6 +6,8 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream';
 import type { Socket } from 'node:net';
 
+const LISTENERS_MAX = 32;
+
 /** Joins both until both directions ended or either broke; `onEnd` is called once. */
 export function joinSockets(
   client: Socket,
@@ -22,6 +24,9 @@ export function joinSockets(
     upstream.destroy();
     onEnd(broken);
   };
+  // Two pipelines and the servers before them listen: more than Node expects of one socket.
+  client.setMaxListeners(LISTENERS_MAX);
+  upstream.setMaxListeners(LISTENERS_MAX);
   client.setTimeout(silenceTimeoutMs, () => {
     end(null);
   });
