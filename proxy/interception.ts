@@ -98,6 +98,9 @@ async function terminateTls(interception: Interception, socket: Socket): Promise
     clearTimeout(timer);
     handshake.secure.off('close', onClose);
     handshake.secure.off('end', onClose);
+    handshake.secure.once('end', () => {
+      if (isReset(handshake.secure)) handshake.secure.destroy();
+    });
     plane.metrics.handshake('ok');
     const served = interception.inner.serve(handshake.secure, exchangeContext(interception));
     const securedMs = plane.clock.monotonicMs();
@@ -129,6 +132,15 @@ function startHandshake(socket: Socket, secureContext: SecureContext, target: Au
     },
   });
   return { secure, wrongName: () => wrongName };
+}
+
+/**
+ * A reset that overtakes our session tickets is told to the write of those, which nobody awaits; the stream
+ * itself just ends, as if half-closed, and no later write ever completes. Only the kernel knows: a socket
+ * that was reset has no peer. Nobody may ask for `remoteAddress` before, Node remembers the answer.
+ */
+function isReset(secure: TLSSocket): boolean {
+  return secure.remoteAddress === undefined;
 }
 
 /** After canonicalization; RFC 6066 forbids address literals in SNI, so one never equals a name. */

@@ -152,6 +152,11 @@ export class HttpConnection implements Disposable {
     };
   }
 
+  /** Ends it with a TCP reset, as a killed client does. */
+  reset(): void {
+    (this.#under ?? this.socket).resetAndDestroy();
+  }
+
   destroy(): void {
     this.socket.destroy();
     this.#under?.destroy();
