@@ -1,0 +1,227 @@
+/**
+ * The composition root, second half: the services, the data plane, the control plane, the clock's work on
+ * sandboxes, on an open core.
+ */
+import { readFileSync } from 'node:fs';
+import { startAdmin } from '../admin-api/start.ts';
+import { createAdminHandler } from '../admin-api/handler.ts';
+import { createMetricsHandler } from '../admin-api/metrics-handler.ts';
+import { makeBundle } from '../src/ca/bundle.ts';
+import { systemBundlePem } from '../src/egress/trust.ts';
+import { GroupReader } from '../src/groups/group-reader.ts';
+import { GroupService } from '../src/groups/group-service.ts';
+import { StartError } from '../src/kernel/errors.ts';
+import { ApiKeyService } from '../src/organizations/api-key-service.ts';
+import { bootstrapOrganization } from '../src/organizations/bootstrap.ts';
+import { OrganizationService } from '../src/organizations/organization-service.ts';
+import { parseHostPattern } from '../src/policy/host-pattern.ts';
+import type { HostPattern } from '../src/policy/host-pattern.ts';
+import { loadCatalogue } from '../src/providers/catalogue.ts';
+import { BindingService } from '../src/sandboxes/binding-service.ts';
+import { startSandboxLifecycle } from '../src/sandboxes/sandbox-lifecycle.ts';
+import { SandboxService } from '../src/sandboxes/sandbox-service.ts';
+import { SecretBinder } from '../src/sandboxes/secret-binding.ts';
+import { SecretService } from '../src/secrets/secret-service.ts';
+import type { Settings } from '../src/settings/settings.ts';
+import type { Core } from './compose-core.ts';
+import { composeDataPlane } from './compose-data-plane.ts';
+import type { ComposedDataPlane } from './compose-data-plane.ts';
+import type { Sallyport } from './compose.ts';
+import { explain } from './compose-explain.ts';
+
+export interface PlaneParts {
+  readonly settings: Settings;
+  readonly core: Core;
+  /** Called in reverse order when everything ends, or when starting fails half-way. */
+  readonly closers: (() => Promise<void>)[];
+  /** `SALLYPORT_BOOTSTRAP_KEY`. */
+  readonly bootstrapKey: string | null;
+}
+
+/** Rejects with StartError; what was opened is in `closers`. */
+export async function startPlanes({
+  settings,
+  core,
+  closers,
+  bootstrapKey,
+}: PlaneParts): Promise<Sallyport> {
+  const { adminKey } = await bootstrapOrganization({
+    organizations: core.store.organizations,
+    clock: core.clock,
+    bootstrapKey,
+  });
+  const neverIntercept = settings.egress.neverIntercept.map((text) =>
+    parseHostPattern(text, 'any'),
+  );
+  const services = composeServices(settings, core, neverIntercept);
+  const dataPlane = await composeDataPlane({
+    ...core,
+    settings,
+    opener: core.vault,
+    neverIntercept,
+  });
+  closers.push(() => dataPlane.close());
+  const lifecycle = startSandboxLifecycle({
+    store: core.store.sandboxes,
+    changes: core.feed,
+    clock: core.clock,
+    logger: core.logger,
+  });
+  closers.push(
+    () => lifecycle.close(),
+    () => services.apiKeys.close(),
+  );
+  core.metrics.observe({
+    upstreamConnections: () => dataPlane.upstreamConnections(),
+    auditQueue: () => core.trail.queued,
+    policyAgeSeconds: () => core.feed.policyAgeSeconds(),
+  });
+  const proxyAddress = formatAddress(dataPlane.proxy.address);
+  const bundlePem = makeBundle(systemBundlePem(), core.authority.caPem);
+  const handler = createAdminHandler({
+    ...services,
+    organizations: core.store.organizations,
+    compat: settings.compat,
+    audit: core.store.audit,
+    explain: (query) => explain({ ...core, ...dataPlane, neverIntercept }, query),
+    ca: () => ({ caPem: core.authority.caPem, bundlePem }),
+    metrics: core.metrics,
+    ready: () => core.store.ping(),
+    proxyUrl: () => `http://${reachableAddress(dataPlane.proxy.address)}`,
+    logger: core.logger,
+    clock: core.clock,
+    limits: settings.limits,
+  });
+  const admin = await startAdmin({
+    handler,
+    listen: settings.admin.listen,
+    tls: readAdminTls(settings),
+    logger: core.logger,
+    limits: settings.limits,
+  });
+  dataPlane.addListener(parseAddress(admin.address));
+  closers.push(() => admin.close());
+  if (settings.metrics.listen !== null) {
+    const metrics = await startAdmin({
+      handler: createMetricsHandler(core.metrics),
+      listen: settings.metrics.listen,
+      logger: core.logger,
+      limits: settings.limits,
+    });
+    dataPlane.addListener(parseAddress(metrics.address));
+    closers.push(() => metrics.close());
+  }
+  return {
+    proxyAddress,
+    adminAddress: admin.address,
+    adminKey,
+    close: closeOnce(dataPlane, closers),
+  };
+}
+
+function composeServices(settings: Settings, core: Core, neverIntercept: readonly HostPattern[]) {
+  const { store, clock, logger, feed: changes } = core;
+  const catalogue = loadCatalogue();
+  const secrets = new SecretService({
+    store: store.secrets,
+    organizations: store.organizations,
+    audit: store.audit,
+    usage: core.usage,
+    catalogue,
+    sealer: core.vault,
+    changes,
+    clock,
+    logger,
+    allowWidening: settings.secrets.allowWidening,
+  });
+  const { organizations } = store;
+  const binder = new SecretBinder({
+    secrets: store.secrets,
+    organizations,
+    catalogue,
+    neverIntercept,
+  });
+  const sandboxes = new SandboxService({
+    store: store.sandboxes,
+    organizations,
+    binder,
+    changes,
+    clock,
+  });
+  const bindings = new BindingService({
+    store: store.sandboxes,
+    sandboxes,
+    binder,
+    changes,
+    clock,
+  });
+  const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
+  const tenants = new OrganizationService({ store: organizations, changes, clock });
+  const groupParts = { store: store.groups, secrets: store.secrets, values: core.vault, logger };
+  const { allowReveal, allowWidening } = settings.secrets;
+  const groups = new GroupService({
+    ...groupParts,
+    organizations,
+    catalogue,
+    sealer: core.vault,
+    changes,
+    clock,
+    allowWidening,
+  });
+  const groupReader = new GroupReader({ ...groupParts, organizations, allowReveal });
+  return { secrets, sandboxes, bindings, apiKeys, tenants, groups, groupReader, catalogue };
+}
+
+/** Reverse order of opening; a second call with `hasten` ends the drain of the first. */
+function closeOnce(
+  dataPlane: ComposedDataPlane,
+  closers: readonly (() => Promise<void>)[],
+): Sallyport['close'] {
+  let closing: Promise<void> | null = null;
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.toReversed()) await close();
+  };
+  return async ({ hasten = false } = {}) => {
+    closing ??= closeAll();
+    if (hasten) void dataPlane.proxy.close();
+    await closing;
+  };
+}
+
+function readAdminTls(settings: Settings): { certPem: string; keyPem: string } | null {
+  const { tls } = settings.admin;
+  if (tls === null) return null;
+  try {
+    return {
+      certPem: readFileSync(tls.certFile, 'utf8'),
+      keyPem: readFileSync(tls.keyFile, 'utf8'),
+    };
+  } catch (error) {
+    throw new StartError(
+      'The certificate or key of admin.tls cannot be read.',
+      'Check admin.tls.cert_file and admin.tls.key_file.',
+      { cause: error },
+    );
+  }
+}
+
+interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+function formatAddress({ host, port }: BoundAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** How a client on this machine reaches it: an unspecified address is not one to connect to. */
+function reachableAddress({ host, port }: BoundAddress): string {
+  const isUnspecified = host === '0.0.0.0' || host === '::';
+  return isUnspecified ? `127.0.0.1:${port}` : formatAddress({ host, port });
+}
+
+function parseAddress(text: string): { address: string; port: number } {
+  const colon = text.lastIndexOf(':');
+  const address = text.slice(0, colon).replace(/^\[|\]$/g, '');
+  return { address, port: Number(text.slice(colon + 1)) };
+}
