@@ -14,7 +14,12 @@ import { SecretDrafter, type SecretDrafterDeps } from '../secrets/secret-drafter
 import { DEFAULT_GROUP, groupedName, splitName } from '../secrets/secret-reference.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { ValueReader } from '../secrets/value-reader.ts';
-import { checkGroupRole, checkWholeReach, isOrganizationAdmin } from './group-access.ts';
+import {
+  checkGroupRole,
+  checkWholeReach,
+  decideGroupRole,
+  isOrganizationAdmin,
+} from './group-access.ts';
 import {
   builtIn,
   checkGroupName,
@@ -71,7 +76,8 @@ export class GroupService {
     const { store, clock } = this.#deps;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const before = await store.readGroupByName(actor.organizationId, manifest.name);
-      if (before === undefined) {
+      // A group one may not see answers like one that is not there.
+      if (before === undefined || decideGroupRole(actor, before) === null) {
         checkRole(actor, 'administer');
         const group = this.#newGroup(actor, manifest.name, null, manifest);
         if (!isDryRun) await store.insertGroup(group, []);
