@@ -96,6 +96,11 @@ class NodeAttempt implements Attempt {
       this.#fail(protocolRefusal('response with an unknown transfer coding'));
       return;
     }
+    // Node hands a 101 that names no protocol over as an ordinary response.
+    if (response.statusCode === 101) {
+      this.#fail(protocolRefusal('101 without an upgrade'));
+      return;
+    }
     if (isConnectionBound(fields)) connection.isTainted = true;
     const announcedMs = readKeepAliveMs(fields);
     connection.idleTimeoutMs =

@@ -152,6 +152,11 @@ class UpgradeExchange implements UpstreamExchange {
       this.#fail(protocolRefusal('response with an unknown transfer coding'));
       return;
     }
+    // Node hands a 101 that names no protocol over as an ordinary response.
+    if (response.statusCode === 101) {
+      this.#fail(protocolRefusal('101 without Upgrade'));
+      return;
+    }
     response
       .on('data', (chunk: Buffer) => {
         this.#timer?.refresh();

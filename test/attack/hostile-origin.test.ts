@@ -98,6 +98,62 @@ describe('I6 response splitting: what follows a response is not the next one', (
   });
 });
 
+describe('I6 connections to the origin after an answer out of turn', () => {
+  const upgrade = ['Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '99'];
+  const handshake = [...upgrade, 'Sec-WebSocket-Key', 'AAAAAAAAAAAAAAAAAAAAAA=='];
+  const smuggled = `GET /smuggled HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
+
+  test('a body in the answer to HEAD is not the next response', async () => {
+    const body = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison';
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`;
+    script = [{ await: '\r\n\r\n' }, { send: head + body }];
+    using tunnel = await open();
+    const first = await tunnel.request({ method: 'HEAD', path: '/' });
+    expect([first.status, first.text()]).toEqual([200, '']);
+    expect((await answered(closing('mine'))).text()).toBe('mine');
+  });
+
+  test('an answer before the body was sent: what then comes is not a request', async () => {
+    script = [{ await: '\r\n\r\n' }, { send: 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly' }];
+    using tunnel = await open();
+    const length = ['Content-Length', String(smuggled.length)];
+    tunnel.sendRequest({ method: 'POST', path: '/early', fields: length });
+    tunnel.send(smuggled.slice(0, 4));
+    expect((await tunnel.readResponse()).text()).toBe('early');
+    tunnel.send(smuggled.slice(4));
+    expect((await answered(closing('mine'))).text()).toBe('mine');
+    const last = origin.connections.at(-1)?.text() ?? '';
+    expect(last).not.toContain('/smuggled');
+  });
+
+  test.each([
+    ['426', 'HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno'],
+    ['a 200', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno'],
+  ])('a refused WebSocket (%s) leaves no tunnel to smuggle through', async (_name, raw) => {
+    script = [{ await: '\r\n\r\n' }, { send: raw }, { waitMs: 100 }, { end: 'close' }];
+    const before = origin.connections.length;
+    using tunnel = await open();
+    tunnel.sendRequest({ path: '/live', fields: handshake });
+    expect((await tunnel.readResponse()).text()).toBe('no');
+    tunnel.send(smuggled);
+    await tunnel.reader.waitForEnd();
+    const seen = origin.connections.slice(before).map(({ text }) => text());
+    expect(seen.join('')).not.toContain('/smuggled');
+  });
+
+  test.each(['h2c', 'websocket, h2c', 'TLS/1.0', ''])(
+    'a 101 to %j is not the WebSocket that was asked for',
+    async (protocol) => {
+      const line = protocol === '' ? '' : `Upgrade: ${protocol}\r\n`;
+      const raw = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${line}\r\nraw`;
+      script = [{ await: '\r\n\r\n' }, { send: raw }];
+      using tunnel = await open();
+      tunnel.sendRequest({ path: '/live', fields: handshake });
+      expect(outcomeOf(await tunnel.readResponse())).toBe('502 upstream_protocol_error');
+    },
+  );
+});
+
 describe('words only a proxy may say', () => {
   test('I6 a 407 is not passed on, with no invitation to show credentials', async () => {
     const answer = await answered(
@@ -162,11 +218,20 @@ describe('words only a proxy may say', () => {
     expect(answer.field('set-cookie')).toBeUndefined();
   });
 
-  test.each(['101 Switching Protocols', '101 x'])('I6 %s that nobody asked for', async (status) => {
-    const answer = await answered(
-      `HTTP/1.1 ${status}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nraw bytes`,
-    );
-    expect(outcomeOf(answer)).toBe('502 upstream_protocol_error');
+  test.each([
+    ['with Upgrade', 'Connection: Upgrade\r\nUpgrade: websocket\r\n', []],
+    ['without Upgrade', '', []],
+    ['without Upgrade, to Expect', '', ['Expect', '100-continue', 'Content-Length', '2']],
+  ])('I6 a 101 %s that nobody asked for', async (_name, lines, fields) => {
+    script = [
+      { await: '\r\n\r\n' },
+      { send: `HTTP/1.1 101 Switching Protocols\r\n${lines}\r\nraw bytes` },
+      { waitMs: 20 },
+      { end: 'close' },
+    ];
+    using tunnel = await open();
+    tunnel.sendRequest({ method: 'PUT', path: '/', fields });
+    expect(outcomeOf(await tunnel.readResponse())).toBe('502 upstream_protocol_error');
   });
 });
 

@@ -179,6 +179,59 @@ describe('CONNECT where none belongs', () => {
   });
 });
 
+describe('I6 a CONNECT authority that two readers take differently', () => {
+  test.each([
+    HOST,
+    `${HOST}:`,
+    ':443',
+    `${HOST}:443:443`,
+    `${HOST}:443@${OTHER}:443`,
+    `user@${HOST}:443`,
+    `${HOST}:0x1bb`,
+    `${HOST}:+443`,
+    `${HOST}:-1`,
+    `${HOST}:0`,
+    `${HOST}:65536`,
+    `${HOST}:443/path`,
+    `${HOST}/:443`,
+    `${HOST}?:443`,
+    `https://${HOST}:443`,
+    `//${HOST}:443`,
+    `${HOST}%00:443`,
+    `${HOST}%2eevil.example:443`,
+    `${HOST},${OTHER}:443`,
+    `${HOST}\\@${OTHER}:443`,
+    `[${HOST}]:443`,
+    '[::1:443',
+    '::1]:443',
+    '..:443',
+    `.${HOST}:443`,
+    `api..example.test:443`,
+    `${HOST}..:443`,
+    `xn--\xff.test:443`,
+  ])('%s', async (authority) => {
+    const { product, origin } = scene;
+    const dialled = origin.connectionCount;
+    using answer = await sendConnect({ proxy: product.proxy, authority, token: sandbox.token });
+    expect(answer.response).toMatchObject({ status: 400 });
+    expect(origin.connectionCount).toBe(dialled);
+  });
+
+  test('one with a body announced, or two hosts, or a coding, is refused', async () => {
+    const { product } = scene;
+    for (const fields of [
+      ['Content-Length', '5'],
+      ['Transfer-Encoding', 'chunked'],
+      ['Content-Length', '0', 'Transfer-Encoding', 'chunked'],
+      ['Host', OTHER],
+    ]) {
+      const plan = { proxy: product.proxy, authority: `${HOST}:443`, token: sandbox.token };
+      using answer = await sendConnect({ ...plan, fields });
+      expect(`${fields.join(' ')} ${answer.response.status}`).toBe(`${fields.join(' ')} 400`);
+    }
+  });
+});
+
 test('I2 redirects: the cross-host hop gets nothing, in a tunnel of its own or by Host', async () => {
   const { origin } = scene;
   origin.clear();

@@ -14,13 +14,20 @@ import { startScene } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
 
 const HOST = 'api.example.test';
+const FREE = 'free.example.test';
+const SWITCH =
+  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 const value = mintCanary();
 let scene: Scene;
 let product: Product;
 
 beforeAll(async () => {
   scene = await startScene({
-    names: [HOST],
+    names: [HOST, FREE],
+    onUpgrade: (_request, socket) => {
+      socket.on('error', () => {});
+      socket.write(`${SWITCH}first frame`);
+    },
     handlers: {
       '/slow': slow(700, 'late but whole'),
       '/endless': endless(),
@@ -173,6 +180,33 @@ describe('I4 clients that reset the connection', () => {
         await tunnel.reader.readUntil('\r\n\r\n');
         tunnel.socket.pause();
         return tunnel;
+      },
+    },
+    {
+      when: 'with an upgraded connection',
+      requests: 1,
+      go: async (sandbox) => {
+        const tunnel = await open(sandbox);
+        const upgrade = ['Connection', 'Upgrade', 'Upgrade', 'websocket'];
+        const key = [
+          'Sec-WebSocket-Version',
+          '13',
+          'Sec-WebSocket-Key',
+          'AAAAAAAAAAAAAAAAAAAAAA==',
+        ];
+        tunnel.sendRequest({ path: '/live', fields: [...upgrade, ...key] });
+        await tunnel.reader.readUntil('first frame');
+        return tunnel;
+      },
+    },
+    {
+      when: 'with a tunnel that is not looked into',
+      requests: 0,
+      go: async ({ token }) => {
+        const plan = { proxy: product.proxy, authority: `${FREE}:443`, token };
+        const { connection } = await sendConnect(plan);
+        connection.send(Buffer.from('160301020001000100', 'hex'));
+        return connection;
       },
     },
     {
