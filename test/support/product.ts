@@ -179,6 +179,10 @@ export class Product implements AsyncDisposable {
         `the product ended with ${code ?? signal}:\n${this.output.stderr.slice(-4000)}`,
       );
     }
+    // The last-resort guard keeps the process alive; here it is a failure.
+    if (this.output.stderr.includes('unforeseen error')) {
+      throw new Error(`an unforeseen error:\n${this.output.stderr.slice(-4000)}`);
+    }
   }
 
   /** SIGKILL, as a power cut does to a process. */
