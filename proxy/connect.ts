@@ -20,6 +20,7 @@ import { authenticate, ClientRefusal, currentSnapshot } from './authenticate.ts'
 import type { Client } from './authenticate.ts';
 import { ConnectionRecord } from './connection-record.ts';
 import type { DataPlane } from './data-plane.ts';
+import { cutOffAfterEnd } from './http1-connection.ts';
 import { intercept } from './interception.ts';
 import type { InnerServer } from './inner-server.ts';
 import { RESERVED_HOST } from './own-paths.ts';
@@ -280,6 +281,6 @@ function answer(
     context.serveAgain(socket);
   } else {
     socket.end(rawResponse(response, 'close'));
-    socket.resume();
+    cutOffAfterEnd(socket);
   }
 }

@@ -93,10 +93,20 @@ export function readParserFault(
 export function refuseUnparsed(socket: Socket, refusal: Refusal): number {
   const response = refusalResponse(refusal, { method: '', fields: [] }, mintRequestId());
   if (socket.writable) socket.end(rawResponse(response, 'close'));
-  // What still comes in is thrown away; a client that never stops is cut off.
-  socket.resume();
-  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  cutOffAfterEnd(socket);
   return response.status;
+}
+
+/**
+ * After our last byte: what still comes in is thrown away, and a client that never closes its half is cut
+ * off, since nothing else bounds such a connection (I7).
+ */
+export function cutOffAfterEnd(socket: Socket): void {
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
 }
 
 /** Time for the refusal to arrive before unread input would reset the connection. */
