@@ -16,3 +16,9 @@ export function auditPath(snapshot: Snapshot, target: string): string {
   }
   return path.length > PATH_CHARS_MAX ? `${path.slice(0, PATH_CHARS_MAX)}…` : path;
 }
+
+/** The same for a target that was refused unread; empty where nothing is at hand to find placeholders by. */
+export function refusedPath(snapshot: Snapshot | undefined, target: string): string {
+  if (snapshot === undefined) return '';
+  return auditPath(snapshot, target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, ''));
+}

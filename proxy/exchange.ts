@@ -18,7 +18,7 @@ import { formatAuthority } from '../src/wire/host.ts';
 import type { Authority } from '../src/wire/host.ts';
 import { checkRequestHead } from '../src/wire/request-framing.ts';
 import type { RequestFraming } from '../src/wire/request-framing.ts';
-import { auditPath } from './audit-path.ts';
+import { auditPath, refusedPath } from './audit-path.ts';
 import { currentSnapshot } from './authenticate.ts';
 import type { ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -59,8 +59,22 @@ export async function serveExchange(
     if (record.isClosed) return;
     forward(context, client, record, prepared);
   } catch (error) {
-    refuse(context.plane.logger, client, record, error);
+    refuseExchange(context, client, record, error);
   }
+}
+
+/** Ends an exchange with a refusal; what was refused before its target was judged has a path as well. */
+export function refuseExchange(
+  context: ExchangeContext,
+  client: ClientStream,
+  record: ExchangeRecord,
+  error: unknown,
+): void {
+  const { plane, holder } = context;
+  if (record.path === '') {
+    record.path = refusedPath(plane.feed.warmSnapshotOf(holder.sandboxId), client.target);
+  }
+  refuse(plane.logger, client, record, error);
 }
 
 /** Everything before the first byte leaves. Throws a Refusal; dials nothing. */

@@ -12,7 +12,7 @@ import type { Authority } from '../src/wire/host.ts';
 import { ClientRefusal } from './authenticate.ts';
 import { serveConnect } from './connect.ts';
 import type { ConnectContext } from './connect.ts';
-import { openRecord, serveExchange } from './exchange.ts';
+import { openRecord, refuseExchange, serveExchange } from './exchange.ts';
 import type { Http1Client } from './http1-client.ts';
 import { Http1Connection, readParserFault, refuseUnparsed } from './http1-connection.ts';
 import { serveOwnPath } from './own-paths.ts';
@@ -144,7 +144,7 @@ export class Listener {
     const record = openRecord(exchange, client);
     connection.running = { client, record };
     if (refusal === null) await serveExchange(exchange, client, record);
-    else refuse(exchange.plane.logger, client, record, refusal);
+    else refuseExchange(exchange, client, record, refusal);
   }
 
   async #serveOwn(client: Http1Client, target: string, peerAddress: string): Promise<void> {

@@ -9,12 +9,12 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { UpgradeObserver } from '../src/egress/upgrade-exchange.ts';
 import type { UpstreamResponseHead } from '../src/egress/upstream.ts';
-import { openRecord, prepareExchange } from './exchange.ts';
+import { openRecord, prepareExchange, refuseExchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { Forwarding } from './forward.ts';
 import { Http1Client } from './http1-client.ts';
-import { refuse } from './refuse.ts';
+import { cutOffAfterEnd } from './http1-connection.ts';
 import { clientFields } from './response-fields.ts';
 import { joinSockets } from './tunnel.ts';
 
@@ -31,7 +31,7 @@ export function serveUpgrade(
   const client = clientOn(request, socket, context.plane.limits.bodySilenceTimeoutMs);
   const record = openRecord(context, client);
   dispatchUpgrade(context, client, record, socket).catch((error: unknown) => {
-    refuse(context.plane.logger, client, record, error);
+    refuseExchange(context, client, record, error);
   });
 }
 
@@ -122,6 +122,7 @@ function clientOn(
   response.once('finish', () => {
     response.detachSocket(socket);
     socket.end();
+    cutOffAfterEnd(socket);
   });
   return client;
 }
