@@ -33,6 +33,7 @@ export class Http1Client implements ClientStream {
   #listener: ClientListener | null = null;
   #isFinished = false;
   #awaitsDrain = false;
+  #isSilenceWatched = false;
   #isHeadPending = false;
   #firstChunk: Buffer | null = null;
 
@@ -184,8 +185,10 @@ export class Http1Client implements ClientStream {
 
   #watchSilence(): void {
     this.#socket.setTimeout(this.#carrier.bodySilenceTimeoutMs);
-    // With a listener of ours Node does not destroy the socket by itself.
-    this.#response.once('timeout', () => this.#listener?.onSilent());
+    if (this.#isSilenceWatched) return;
+    // Once: a long body has many pauses. With a listener of ours Node does not destroy the socket itself.
+    this.#isSilenceWatched = true;
+    this.#response.on('timeout', () => this.#listener?.onSilent());
   }
 
   #finish(): void {
