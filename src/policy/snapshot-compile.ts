@@ -76,6 +76,7 @@ function readTombstone(bound: BoundSecret, workspaceId: string): Tombstone | nul
   const { binding, secret, version } = bound;
   if (binding.detachedAtMs !== null) return 'credential_revoked';
   if (bound.secretDeletedAtMs !== null || version === null) return 'credential_revoked';
+  if (version.version < secret.oldestUsableVersion) return 'credential_revoked';
   if (!isAllowedIn(secret, workspaceId)) return 'credential_revoked';
   return secret.disabled ? 'credential_disabled' : null;
 }

@@ -96,6 +96,12 @@ export class SecretBinder {
     if ((await secrets.readVersion(organizationId, row.secret.id, version)) === undefined) {
       throw fieldError(path, `there is no version ${version} of that secret`, 'secret_not_found');
     }
+    if (version < row.secret.oldestUsableVersion) {
+      throw fieldError(
+        path,
+        `version ${version} is older than where that secret goes now; bind ${row.secret.oldestUsableVersion} or a later one`,
+      );
+    }
     return { secret: row.secret, version };
   }
 

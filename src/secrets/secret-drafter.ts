@@ -14,7 +14,7 @@ import type { ProviderCatalogue } from '../providers/catalogue.ts';
 import { checkPlaceable } from './placeable-value.ts';
 import { applySecretInput, BLANK_DEFINITION } from './secret-definition.ts';
 import type { SecretInput } from './secret-input.ts';
-import type { AllowedWorkspacesType, SealedVersion, Secret, SecretDefinition } from './secret.ts';
+import type { AllowedWorkspacesType, SealedVersion, Secret } from './secret.ts';
 import type { ValueSealer } from './value-sealer.ts';
 import { decideWidening } from './widening.ts';
 
@@ -56,6 +56,7 @@ export class SecretDrafter {
       name,
       version: 1,
       activeVersionId: version.id,
+      oldestUsableVersion: 1,
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
       rotatedAtMs: nowMs,
@@ -78,7 +79,8 @@ export class SecretDrafter {
   ): Promise<{ secret: Secret; version: SealedVersion | null }> {
     const resolved = await this.#resolveWorkspaces(actor, input, before.allowedWorkspacesType);
     const definition = applySecretInput(before, resolved, this.#deps.catalogue);
-    if (input.value === undefined) this.#checkWidening(before, definition);
+    const widened = decideWidening(before, definition);
+    if (input.value === undefined) this.#checkWidening(before, widened);
     else checkPlaceable(input.value, definition.auth);
     const nowMs = this.#deps.clock.nowMs();
     const identity = { organizationId: before.organizationId, secretId: before.id };
@@ -86,11 +88,15 @@ export class SecretDrafter {
       input.value === undefined || isSameValue
         ? null
         : this.#sealVersion(actor, identity, before.version + 1, input.value);
+    const number = version?.version ?? before.version;
+    // The value given speaks for itself alone: a version pinned earlier must not travel further with it.
+    const isCutOff = widened.length > 0 && !this.#deps.allowWidening;
     const secret: Secret = {
       ...before,
       ...definition,
-      version: version?.version ?? before.version,
+      version: number,
       activeVersionId: version?.id ?? before.activeVersionId,
+      oldestUsableVersion: isCutOff ? number : before.oldestUsableVersion,
       rotatedAtMs: version === null ? before.rotatedAtMs : nowMs,
       // Never earlier than before, so that a clock set back does not hide a change.
       updatedAtMs: Math.max(nowMs, before.updatedAtMs),
@@ -100,8 +106,7 @@ export class SecretDrafter {
     return { secret, version };
   }
 
-  #checkWidening(before: Secret, after: SecretDefinition): void {
-    const widened = decideWidening(before, after);
+  #checkWidening(before: Secret, widened: readonly string[]): void {
     if (widened.length === 0) return;
     if (this.#deps.allowWidening) {
       this.#deps.logger.warn(

@@ -44,6 +44,8 @@ export interface Secret extends SecretDefinition {
   /** Number of the active version, from 1. */
   readonly version: number;
   readonly activeVersionId: string;
+  /** Versions before it were never given for where the secret goes now, so nothing may use them. */
+  readonly oldestUsableVersion: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly rotatedAtMs: number;

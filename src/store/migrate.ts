@@ -6,10 +6,11 @@ import type { Kysely } from 'kysely';
 import { StartError } from '../kernel/errors.ts';
 import { first } from './migrations/0001-first.ts';
 import { groups } from './migrations/0002-groups.ts';
+import { oldestUsableVersion } from './migrations/0003-oldest-usable-version.ts';
 import type { Migration, SchemaDialect } from './migrations/migration.ts';
 import type { Tables } from './tables.ts';
 
-const MIGRATIONS: readonly Migration[] = [first, groups];
+const MIGRATIONS: readonly Migration[] = [first, groups, oldestUsableVersion];
 
 /** The schema version this program reads and writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

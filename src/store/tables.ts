@@ -77,6 +77,7 @@ export interface SecretsTable {
   expires_at_ms: number | null;
   version: number;
   active_version_id: string;
+  oldest_usable_version: number;
   created_at_ms: number;
   updated_at_ms: number;
   rotated_at_ms: number;

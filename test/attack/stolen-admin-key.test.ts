@@ -94,6 +94,43 @@ test('I2 with a value given, what goes to the new host is that value and not the
   expect(valuesOf(origin.last.rawHeaders, 'authorization')).toEqual([`Bearer ${planted}`]);
 });
 
+describe('I2 an older version, held fast by a binding or asked for by number', () => {
+  test('does not travel to hosts that were opened with another value', async () => {
+    const { product, origin } = scene;
+    const old = mintCanary();
+    const planted = mintCanary();
+    await product.createSecret('pinned', old, { auth: { type: 'bearer' }, hosts: [HOST] });
+    const fqn = 'default:default:pinned:1';
+    const held = await product.createSandbox({ secrets: { KEY: fqn } });
+    await product.admin.must('PATCH', '/secrets/pinned', { hosts: [EVIL], value: planted });
+
+    const later = await product.admin.post('/sandboxes', { name: 'late', secrets: { KEY: fqn } });
+    expect([later.status, later.json?.error?.code]).toEqual([400, 'bad_request']);
+    const bare = await product.createSandbox();
+    const path = `/sandboxes/${bare.id}/secrets`;
+    const attached = await product.admin.post(path, { env_key: 'KEY', secret_name: fqn });
+    expect([attached.status, attached.json?.error?.code]).toEqual([400, 'bad_request']);
+
+    const before = origin.requests.length;
+    using tunnel = await product.openTunnel(held, `${EVIL}:443`, scene.authority.caPem);
+    await tunnel.request({ path: '/', fields: ['Authorization', 'Bearer mine'] });
+    const seen = JSON.stringify(origin.requests.slice(before).map((one) => one.rawHeaders));
+    expect(seen).not.toContain(old);
+    await expect(product.assertNoLeak(old)).resolves.toBeUndefined();
+  });
+
+  test('does while the secret only goes where that version went', async () => {
+    const { product, origin } = scene;
+    const old = mintCanary();
+    await product.createSecret('steady', old, { auth: { type: 'bearer' }, hosts: [HOST] });
+    const held = await product.createSandbox({ secrets: { KEY: 'default:default:steady:1' } });
+    await product.admin.must('PATCH', '/secrets/steady', { value: mintCanary() });
+    using tunnel = await product.openTunnel(held, `${HOST}:443`);
+    expect((await tunnel.request({ path: '/' })).status).toBe(200);
+    expect(valuesOf(origin.last.rawHeaders, 'authorization')).toEqual([`Bearer ${old}`]);
+  });
+});
+
 test('I3 nothing answers with a value: reads, reveal, versions, explain, errors', async () => {
   const { product } = scene;
   const { admin } = product;

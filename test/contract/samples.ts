@@ -68,6 +68,7 @@ export function sampleSecret(tenant: Tenant, changes: Partial<Secret> = {}): Sec
     expiresAtMs: null,
     version: 1,
     activeVersionId: randomUUID(),
+    oldestUsableVersion: 1,
     createdAtMs: 2_000,
     updatedAtMs: 2_000,
     rotatedAtMs: 2_000,

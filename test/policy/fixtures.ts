@@ -47,6 +47,7 @@ export function secret(name: string, overrides: Partial<Secret> = {}): Secret {
     name,
     version: 1,
     activeVersionId: `version-${name}`,
+    oldestUsableVersion: 1,
     description: null,
     auth: { type: 'bearer' },
     hosts: ['api.example.com'],
