@@ -125,10 +125,10 @@ describe('what is no token', () => {
 describe('an expired token', () => {
   test('I2 opens nothing, and what it had opened is closed', async () => {
     const { product } = scene;
-    const more = { ttl_seconds: 1 };
+    const more = { ttl_seconds: 2 };
     const fading = await product.createSandbox({ secrets: { KEY: 'api' }, more });
     using tunnel = await product.openTunnel(fading, `${HOST}:443`);
-    await tunnel.reader.waitForEnd(4_000);
+    await tunnel.reader.waitForEnd(6_000);
     expect(await challenge(['Proxy-Authorization', proxyAuthorization(fading.token)])).toBe(
       CHALLENGED,
     );
@@ -137,14 +137,14 @@ describe('an expired token', () => {
   test('I2 a replaced one opens nothing, with overlap until the overlap ends', async () => {
     const { product } = scene;
     const one = await product.createSandbox({ secrets: { KEY: 'api' } });
-    await product.admin.must('POST', `/sandboxes/${one.id}/token`, { overlap_seconds: 1 });
+    await product.admin.must('POST', `/sandboxes/${one.id}/token`, { overlap_seconds: 2 });
     using still = await connect(['Proxy-Authorization', proxyAuthorization(one.token)]);
     expect(still.response.status).toBe(200);
     await eventually(async () => {
       expect(await challenge(['Proxy-Authorization', proxyAuthorization(one.token)])).toBe(
         CHALLENGED,
       );
-    }, 4_000);
+    }, 6_000);
   });
 });
 

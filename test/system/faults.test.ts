@@ -136,7 +136,7 @@ describe('kill -9 while writing', () => {
     const file = new SqliteFile(join(product.dataDirectory, 'sallyport.db'), { readonly: true });
     expect(file.pragma('integrity_check', { simple: true })).toBe('ok');
     file.close();
-  }, 30_000);
+  }, 60_000);
 });
 
 /** Requests, an admin write, the same after `mend`: traffic never stops, no event is lost. */
