@@ -17,6 +17,8 @@ export function serverOptions(limits: Limits): ServerOptions {
     keepAlive: true,
     keepAliveInitialDelay: limits.tcpKeepAliveMs,
     noDelay: true,
+    // A request without a body needs no stream machinery to say so.
+    optimizeEmptyRequests: true,
     // `Host` is checked by us, and CONNECT comes without one from Python and socat.
     requireHostHeader: false,
     // Every other `Upgrade` stays an ordinary request with its body (h2c smuggling).
