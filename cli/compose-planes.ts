@@ -26,8 +26,8 @@ import type { Settings } from '../src/settings/settings.ts';
 import type { Core } from './compose-core.ts';
 import { composeDataPlane } from './compose-data-plane.ts';
 import type { ComposedDataPlane } from './compose-data-plane.ts';
-import type { Sallyport } from './compose.ts';
 import { explain } from './compose-explain.ts';
+import type { Sallyport } from './sallyport.ts';
 
 export interface PlaneParts {
   readonly settings: Settings;

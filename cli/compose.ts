@@ -6,6 +6,7 @@
 import type { Logger } from '../src/kernel/logger.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import { composeCore } from './compose-core.ts';
+import type { Sallyport } from './sallyport.ts';
 
 export interface SallyportOptions {
   readonly settings: Settings;
@@ -15,16 +16,6 @@ export interface SallyportOptions {
     /** `SALLYPORT_MASTER_KEY`: base64 of 32 bytes, instead of the key file. */
     readonly masterKey: string | null;
   };
-}
-
-export interface Sallyport {
-  /** `HOST:PORT`, IPv6 in brackets. */
-  readonly proxyAddress: string;
-  readonly adminAddress: string;
-  /** Only on the first start, when it was minted here: to be shown once. */
-  readonly adminKey: string | null;
-  /** Drains, flushes, closes. `hasten` ends a drain that is under way. */
-  close(options?: { readonly hasten?: boolean }): Promise<void>;
 }
 
 /** Starts everything. Rejects with StartError, after closing what was already open. */

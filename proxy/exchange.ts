@@ -11,40 +11,20 @@ import type { Origin, UpstreamRequest } from '../src/egress/upstream.ts';
 import { decideExchange } from '../src/policy/decide-exchange.ts';
 import type { Winner } from '../src/policy/decision.ts';
 import type { RequestHead } from '../src/policy/request-head.ts';
-import type { TokenHolder } from '../src/policy/policy-feed.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
 import { hasField, readField } from '../src/wire/field-list.ts';
 import { formatAuthority } from '../src/wire/host.ts';
-import type { Authority } from '../src/wire/host.ts';
 import { checkRequestHead } from '../src/wire/request-framing.ts';
 import type { RequestFraming } from '../src/wire/request-framing.ts';
 import { auditPath, refusedPath } from './audit-path.ts';
 import { currentSnapshot } from './authenticate.ts';
 import type { ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';
+import type { ExchangeContext, Prepared } from './exchange-context.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { forward } from './forward.ts';
-import type { Reach } from './reach.ts';
 import { refuse } from './refuse.ts';
 import { agreeOnTarget, refuseMethod } from './target-agreement.ts';
-
-/** What every exchange of one client connection shares: who, where to, seen how. */
-export interface ExchangeContext {
-  readonly plane: DataPlane;
-  readonly holder: TokenHolder;
-  readonly organizationId: string;
-  readonly target: Authority;
-  readonly scheme: 'https' | 'http';
-  /** Inside an intercepted tunnel; false for plain requests to the listener. */
-  readonly isIntercepted: boolean;
-  readonly reach: Reach;
-}
-
-/** A request that may go out: decided, opened, composed. */
-export interface Prepared {
-  readonly request: UpstreamRequest;
-  readonly winners: readonly Winner[];
-}
 
 const REPLAYABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 

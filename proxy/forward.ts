@@ -12,7 +12,7 @@ import type {
 import type { Winner } from '../src/policy/decision.ts';
 import type { ClientListener, ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';
-import type { ExchangeContext, Prepared } from './exchange.ts';
+import type { ExchangeContext, Prepared } from './exchange-context.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { refuse } from './refuse.ts';
 import { clientFields } from './response-fields.ts';

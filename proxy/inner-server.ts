@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { Refusal } from '../src/kernel/errors.ts';
 import type { Limits } from '../src/kernel/limits.ts';
 import { openRecord, serveExchange } from './exchange.ts';
-import type { ExchangeContext } from './exchange.ts';
+import type { ExchangeContext } from './exchange-context.ts';
 import { Http1Connection, readParserFault } from './http1-connection.ts';
 import { refuse } from './refuse.ts';
 import { serverOptions } from './server-options.ts';

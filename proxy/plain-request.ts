@@ -13,7 +13,7 @@ import { parseRequestTarget } from '../src/wire/request-target.ts';
 import { authenticate, ClientRefusal } from './authenticate.ts';
 import type { ConnectContext } from './connect.ts';
 import type { DataPlane } from './data-plane.ts';
-import type { ExchangeContext } from './exchange.ts';
+import type { ExchangeContext } from './exchange-context.ts';
 import { RESERVED_HOST } from './own-paths.ts';
 import { Reach } from './reach.ts';
 

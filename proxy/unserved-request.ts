@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import type { Refusal } from '../src/kernel/errors.ts';
 import { openRecord } from './exchange.ts';
-import type { ExchangeContext } from './exchange.ts';
+import type { ExchangeContext } from './exchange-context.ts';
 import { refuseUnparsed } from './http1-connection.ts';
 
 /** `method` is empty where it was not read. */

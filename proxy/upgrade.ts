@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import type { UpgradeObserver } from '../src/egress/upgrade-exchange.ts';
 import type { UpstreamResponseHead } from '../src/egress/upstream.ts';
 import { openRecord, prepareExchange, refuseExchange } from './exchange.ts';
-import type { ExchangeContext } from './exchange.ts';
+import type { ExchangeContext } from './exchange-context.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { Forwarding } from './forward.ts';
 import { Http1Client } from './http1-client.ts';

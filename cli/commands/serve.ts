@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import type { LoadedSettings } from '../../src/settings/load-settings.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import { awaitSignal } from '../awaited-signal.ts';
-import type { Sallyport } from '../compose.ts';
+import type { Sallyport } from '../sallyport.ts';
 import { formatWelcome } from '../first-steps.ts';
 import { addSettingOptions, readSettings, type SettingOptions } from '../setting-options.ts';
 import type { Terminal } from '../terminal.ts';
