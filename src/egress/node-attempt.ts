@@ -185,6 +185,13 @@ class NodeAttempt implements Attempt {
 
   #fail(error: Error): void {
     if (this.#isOver) return;
+    if (this.#response !== undefined && this.#options.request.method === 'HEAD') {
+      // It answered; a body that must not be there follows. The answer stands, the connection goes.
+      this.#end();
+      this.#options.pools.discard(this.#options.connection);
+      this.#options.sink.onEnd([]);
+      return;
+    }
     this.#end();
     this.#options.body?.destroy();
     this.#options.pools.discard(this.#options.connection);

@@ -23,7 +23,7 @@ export function startUndiciAttempt(
   body: BodyStream | null,
   sink: AttemptSink,
 ): Attempt {
-  const attempt = new UndiciAttempt(pools, connection, sink);
+  const attempt = new UndiciAttempt(pools, connection, body, sink);
   const headers = request.fields.slice();
   headers.push('host', request.hostField);
   if (request.acceptsTrailers) headers.push('te', 'trailers');
@@ -45,14 +45,21 @@ export function startUndiciAttempt(
 class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   readonly #pools: UpstreamPools;
   readonly #connection: UndiciConnection;
+  readonly #body: BodyStream | null;
   readonly #sink: AttemptSink;
   #controller: Dispatcher.DispatchController | undefined;
   #isHeadWritten = false;
   #isOver = false;
 
-  constructor(pools: UpstreamPools, connection: UndiciConnection, sink: AttemptSink) {
+  constructor(
+    pools: UpstreamPools,
+    connection: UndiciConnection,
+    body: BodyStream | null,
+    sink: AttemptSink,
+  ) {
     this.#pools = pools;
     this.#connection = connection;
+    this.#body = body;
     this.#sink = sink;
   }
 
@@ -63,6 +70,7 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   abort(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#letGoOfBody();
     this.#controller?.abort(new Error('aborted'));
     this.#pools.discard(this.#connection);
   }
@@ -116,6 +124,7 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     const { rawTrailers } = controller;
+    this.#letGoOfBody();
     this.#pools.release(this.#connection);
     this.#sink.onEnd(rawTrailers?.length === 0 ? NO_TRAILERS : readRawFields(rawTrailers));
   }
@@ -124,9 +133,15 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     this.#fail(error);
   }
 
+  /** Before anybody hears of the end: undici pauses the source later, when its owner drains it already. */
+  #letGoOfBody(): void {
+    this.#body?.destroy();
+  }
+
   #fail(error: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#letGoOfBody();
     this.#pools.discard(this.#connection);
     this.#sink.onFault(error);
   }
