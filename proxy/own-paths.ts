@@ -11,6 +11,8 @@ import { authenticate } from './authenticate.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { UnknownTokenWatch } from './unknown-token-watch.ts';
 
+const PATHS: ReadonlySet<string> = new Set(['/healthz', '/ca.pem', '/.well-known/sallyport']);
+
 /** Never resolved, never dialled. */
 export const RESERVED_HOST = 'sallyport.internal';
 
@@ -35,13 +37,14 @@ export async function serveOwnPath(
   request: OwnRequest,
 ): Promise<OwnResponse> {
   const { method, target } = request;
-  if (method !== 'GET' && method !== 'HEAD') {
+  const mark = target.indexOf('?');
+  const path = mark === -1 ? target : target.slice(0, mark);
+  if (PATHS.has(path) && method !== 'GET' && method !== 'HEAD') {
     throw new Refusal('method_not_allowed', {
       hint: 'Ask the paths of the proxy itself with GET.',
     });
   }
-  const mark = target.indexOf('?');
-  switch (mark === -1 ? target : target.slice(0, mark)) {
+  switch (path) {
     case '/healthz':
       return { status: 200, contentType: 'application/json', body: '{"status":"ok"}\n' };
     case '/ca.pem':

@@ -124,4 +124,13 @@ describe('own paths', () => {
     expect(answer.status).toBe(400);
     expect(answer.json()).toMatchObject({ error: { code: 'bad_request' } });
   });
+
+  test.each(['POST /v1/chat/completions', 'OPTIONS *'])(
+    '%s to the proxy itself is bad_request: it is no API',
+    async (line) => {
+      using connection = await dialProxy(product.proxy);
+      const answer = await connection.request(`${line} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      expect(answer.reason).toBe('bad_request');
+    },
+  );
 });
