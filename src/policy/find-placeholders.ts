@@ -4,7 +4,7 @@
  * there. Never in bodies. Other sandboxes' placeholders are ordinary text and are not looked up. Runs on
  * every request: texts shorter than the shortest placeholder are passed over.
  */
-import { readBasicCredentials } from '../wire/basic-credentials.ts';
+import { readBasicText, splitBasicText } from '../wire/basic-credentials.ts';
 import { normalizeFieldName } from '../wire/field-list.ts';
 import { queryPairs, splitQuery } from '../wire/query-keys.ts';
 import { isPlacedInPath } from './binding-index.ts';
@@ -47,16 +47,15 @@ function searchFields(
   for (let index = 1; index < fields.length; index += 2) {
     const value = fields[index] ?? '';
     if (value.length < charsMin) continue;
-    const credentials = mayBeBasic(value) ? readBasicCredentials(value) : undefined;
+    const basicText = mayBeBasic(value) ? readBasicText(value) : undefined;
     let first: CompiledBinding | null = null;
     for (const binding of bindings) {
-      const inside = credentials !== undefined && isInBasic(credentials, binding.placeholder);
+      const inside = basicText?.includes(binding.placeholder) === true;
       if (!inside && !value.includes(binding.placeholder)) continue;
       const name = normalizeFieldName(fields[index - 1] ?? '');
       // The proxy's own credentials end here; they are no place for a secret.
       if (name === 'proxy-authorization') break;
-      const isPassword = inside && credentials.password === binding.placeholder;
-      const basicUsername = isPassword ? credentials.username : null;
+      const basicUsername = inside ? usernameBeside(basicText, binding.placeholder) : null;
       finds.add(binding, { in: 'field', name, basicUsername }, first);
       first ??= binding;
     }
@@ -96,11 +95,10 @@ function mayBeBasic(value: string): boolean {
   return (code === 0x42 || code === 0x62) && value.charCodeAt(1) !== 0x65;
 }
 
-function isInBasic(
-  credentials: { readonly username: string; readonly password: string },
-  placeholder: string,
-): boolean {
-  return credentials.password.includes(placeholder) || credentials.username.includes(placeholder);
+/** The name beside it where the placeholder is the whole password. */
+function usernameBeside(basicText: string, placeholder: string): string | null {
+  const credentials = splitBasicText(basicText);
+  return credentials?.password === placeholder ? credentials.username : null;
 }
 
 class Finds {

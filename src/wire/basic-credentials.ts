@@ -9,14 +9,24 @@ interface BasicCredentials {
   readonly password: string;
 }
 
-/** `undefined` when the field value is not `Basic` with a colon inside; the scheme in any case. */
-export function readBasicCredentials(value: string): BasicCredentials | undefined {
+/** What stands in base64 behind `Basic`, in any case; some APIs put a token there without a colon. */
+export function readBasicText(value: string): string | undefined {
   const encoded = readSchemeParameter(value, 'basic');
   if (encoded === undefined || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(encoded)) return undefined;
-  const decoded = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = decoded.indexOf(':');
+  return Buffer.from(encoded, 'base64').toString('utf8');
+}
+
+/** `undefined` when the field value is not `Basic` with a colon inside. */
+export function readBasicCredentials(value: string): BasicCredentials | undefined {
+  const text = readBasicText(value);
+  return text === undefined ? undefined : splitBasicText(text);
+}
+
+/** `undefined` without a colon. */
+export function splitBasicText(text: string): BasicCredentials | undefined {
+  const colon = text.indexOf(':');
   if (colon < 0) return undefined;
-  return { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
 /** The whole field value, `Basic …`. */

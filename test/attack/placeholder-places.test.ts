@@ -70,6 +70,7 @@ const PLACES: readonly (readonly [name: string, plan: (placeholder: string) => R
     'in lower-case basic',
     (p) => ({ path: '/', fields: ['authorization', basic(`me:${p}`).replace('Basic', 'basic')] }),
   ],
+  ['as the whole of Basic', (p) => ({ path: '/', fields: ['Authorization', basic(p)] })],
   ['in a field of its own', (p) => ({ path: '/', fields: ['X-Anything', p] })],
   ['inside a longer value', (p) => ({ path: '/', fields: ['X-Anything', `a=${p}; b=c`] })],
   ['in a cookie', (p) => ({ path: '/', fields: ['Cookie', `session=${p}`] })],
