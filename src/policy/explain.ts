@@ -9,6 +9,7 @@ import { normalizeFieldName } from '../wire/field-list.ts';
 import { decideExchange } from './decide-exchange.ts';
 import type { Considered, InterceptDecision, NetworkDecision, Winner } from './decision.ts';
 import { fieldsSetBy } from './claim.ts';
+import { ExchangeTrace } from './exchange-trace.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -31,7 +32,7 @@ export interface Explanation {
     readonly matchRule: string | null;
   };
   readonly intercept: boolean;
-  /** Every bound secret, in order of binding. Empty where the exchange is not looked at. */
+  /** Every bound secret, in order of binding. Empty where the network refuses it. */
   readonly considered: readonly Considered[];
   /** Normalized field names, `?name` for a query key, `path`. */
   readonly sets: readonly string[];
@@ -56,7 +57,8 @@ export function explainExchange(
   if (network.verdict === 'refuse') return { ...base, ...refused(network.refusal) };
   if (!isRead) {
     const message = 'The tunnel is passed through untouched: no bound secret names this host.';
-    return { ...base, decision: 'tunnel', code: null, message, hint: null };
+    const considered = new ExchangeTrace(snapshot, head).finish();
+    return { ...base, considered, decision: 'tunnel', code: null, message, hint: null };
   }
   const exchange = decideExchange(snapshot, head, { nowMs: context.nowMs, trace: true });
   const { considered } = exchange;

@@ -34,10 +34,8 @@ export async function preparePython(): Promise<string> {
   // Whoever is first puts a finished one in place; an interrupted one never counts.
   const draft = await mkdtemp(`${folder}-`);
   await run('python3', ['-m', 'venv', draft]);
-  await run(path.join(draft, 'bin', 'python'), [
-    ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'],
-    ...['-r', REQUIREMENTS],
-  ]);
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+  await run(path.join(draft, 'bin', 'python'), [...pip, '-r', REQUIREMENTS]);
   await run('touch', [path.join(draft, 'complete')]);
   await rename(draft, folder).catch(() => rm(draft, { recursive: true, force: true }));
   return python;

@@ -5,6 +5,7 @@
 import { describe } from 'vitest';
 import type { Store } from '../../src/store/store.ts';
 import { describeAuditContract } from './audit-contract.ts';
+import { describeGroupContract } from './group-contract.ts';
 import { describeOrganizationContract } from './organization-contract.ts';
 import { describePolicyContract } from './policy-contract.ts';
 import { describeSandboxContract } from './sandbox-contract.ts';
@@ -18,6 +19,7 @@ export function describeStoreContracts(name: string, makeStore: MakeStore): void
   describe(`${name} keeps the storage contracts`, () => {
     describeOrganizationContract(makeStore);
     describeSecretContract(makeStore);
+    describeGroupContract(makeStore);
     describeSandboxContract(makeStore);
     describePolicyContract(makeStore);
     describeAuditContract(makeStore);

@@ -102,6 +102,10 @@ describe('explain', () => {
   test('a tunnel is not looked into', () => {
     const tunnel = { nowMs: NOW_MS, network: allowed, intercept: 'tunnel' } as const;
     const explanation = explainExchange(snapshot, head('GET https://x.example/'), tunnel);
-    expect(explanation).toMatchObject({ decision: 'tunnel', intercept: false, considered: [] });
+    expect(explanation).toMatchObject({ decision: 'tunnel', intercept: false });
+    const reasons = new Set(explanation.considered.map(({ reason }) => reason));
+    expect(reasons).toEqual(
+      new Set(['Its hosts do not include this one.', 'It has no auth and hosts yet.']),
+    );
   });
 });

@@ -68,4 +68,5 @@ async def drive_async():
 
 drive()
 asyncio.run(drive_async())
+Secret.create(name="py-left", value=VALUE, provider="openai", **at)
 print("ok")
