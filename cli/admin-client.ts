@@ -110,8 +110,13 @@ function readReason(error: Error): string {
 
 const HINTS: Readonly<Record<string, string>> = {
   auth_failed: 'Put the admin key into SALLYPORT_API_KEY, or its file into --api-key-file.',
+  bad_request: 'Add --help for what is possible; docs/guides/cli.md says more.',
+  conflict: 'Look at what is there with `list` or `show`, or take another name.',
   forbidden: 'The key is valid but its role does not allow this.',
+  internal_error: 'The log of the server says what happened.',
+  not_found: '`sallyport secret list` and `sallyport sandbox list` show what exists.',
   secret_not_found: '`sallyport secret list` shows what exists.',
+  value_not_placeable: 'Look for a line end or white space that came along with the value.',
   value_required:
     'Give the value again in the same command: --value-stdin, --value-file FILE or --value-env NAME.',
   rate_limited: 'Wait a moment and try again.',
@@ -120,12 +125,16 @@ const HINTS: Readonly<Record<string, string>> = {
 function faultOf(doing: string, status: number, text: string): CommandFault {
   const error = readErrorBody(text).error ?? {};
   const code = error.code ?? 'no error code';
-  const details = (error.details ?? []).map((fault) => `\n  ${fault.path}: ${fault.message}`);
-  const hint = HINTS[code];
-  return new CommandFault(
-    `${error.message ?? 'the admin API refused'} (${status} ${code})${details.join('')}`,
-    { doing, exitCode: exitCodeOfStatus(status), ...(hint === undefined ? {} : { hint }) },
-  );
+  const message = error.message ?? 'the admin API refused';
+  const details = (error.details ?? [])
+    .map((fault) => `${fault.path}: ${fault.message}`)
+    .filter((line) => line !== message)
+    .map((line) => `\n  ${line}`);
+  return new CommandFault(`${message} (${status} ${code})${details.join('')}`, {
+    doing,
+    exitCode: exitCodeOfStatus(status),
+    hint: HINTS[code] ?? 'Is --url (or SALLYPORT_URL) the address of an admin API?',
+  });
 }
 
 function readErrorBody(text: string): ErrorBody {

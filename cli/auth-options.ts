@@ -48,7 +48,9 @@ export function addAuthOptions(command: Command): Command {
     .option('--on-existing <what>', 'replace or keep a credential the client sent')
     .option('--description <text>', 'for people')
     .option('--allow-plaintext', 'also on plain http://')
-    .option('--no-mask', 'do not mask the value in responses');
+    .option('--no-allow-plaintext', 'not on plain http:// (the default)')
+    .option('--mask', 'mask the value in responses (the default)')
+    .option('--no-mask', 'do not mask it');
 }
 
 /** The fields of `POST /secrets` and `PATCH /secrets/{name}`. CommandFault for options that exclude each other. */
@@ -65,7 +67,7 @@ export function readAuthFields(options: AuthOptions): Record<string, unknown> {
     on_existing: options.onExisting,
     description: options.description,
     allow_plaintext: options.allowPlaintext,
-    mask_responses: options.mask === false ? false : undefined,
+    mask_responses: options.mask,
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
@@ -102,7 +104,8 @@ function readApiKey(header: string, options: AuthOptions): unknown {
 function readCustom(lines: readonly string[]): unknown {
   const headers = lines.map((line) => {
     const at = line.indexOf(':');
-    if (at < 1) throw usageFault(`"${line}" is not a header line`, "Write 'Name: {{ value }}'.");
+    // Not repeated: whoever is wrong here may have written the value itself.
+    if (at < 1) throw usageFault('--header is no header line', "Write 'Name: {{ value }}'.");
     return [line.slice(0, at).trim(), line.slice(at + 1).trim()] as const;
   });
   return { type: 'custom', headers: Object.fromEntries(headers) };

@@ -29,11 +29,11 @@ export class CommandFault extends Error {
 }
 
 /** For wrong options and arguments. */
-export function usageFault(message: string, hint?: string): CommandFault {
-  return new CommandFault(message, {
-    exitCode: EXIT_CODES.usage,
-    ...(hint === undefined ? {} : { hint }),
-  });
+export function usageFault(
+  message: string,
+  hint = 'Add --help for what is possible.',
+): CommandFault {
+  return new CommandFault(message, { exitCode: EXIT_CODES.usage, hint });
 }
 
 /** Prints a failure on standard error and sets the exit code. Unknown ones keep their stack. */

@@ -54,6 +54,17 @@ function makeProgram(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what is possible)')
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
-      writeErr: (text) => void terminal.stderr.write(text.replace(/^error: /, 'sallyport: ')),
+      writeErr: (text) => void terminal.stderr.write(withoutArguments(text)),
     });
 }
+
+/** What was typed where it does not belong may be a value: it is not repeated. */
+function withoutArguments(text: string): string {
+  return text
+    .replace(/^error: /, 'sallyport: ')
+    .replace(/(too many arguments[\s\S]* but got \d+): [\s\S]*\.(?=\s*$)/, `$1.\n${NO_VALUES}`)
+    .replace(/(unknown option '--?[\w-]+)=[\s\S]*'(?=\n\(Did|\s*$)/, "$1'");
+}
+
+const NO_VALUES =
+  'hint: A value is never an argument; standard input, --value-file FILE or --value-env NAME give it.';

@@ -38,6 +38,9 @@ async function audit(
   if ((secret === undefined) === (sandbox === undefined)) {
     throw usageFault('name a secret, or a sandbox with --sandbox');
   }
+  if (sandbox !== undefined && options.status !== undefined) {
+    throw usageFault('--status is for the audit of a secret');
+  }
   await withAdmin(terminal, options, async (admin) => {
     if (secret !== undefined) await auditSecret(terminal, admin, secret, options);
     else if (sandbox !== undefined) await auditSandbox(terminal, admin, sandbox, options);

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admin-connection.ts';
 import { CommandFault } from '../command-fault.ts';
-import { printLine } from '../output.ts';
+import { printJson, printLine } from '../output.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface ExportOptions extends ConnectionOptions {
@@ -25,7 +25,8 @@ async function exportCa(terminal: Terminal, options: ExportOptions): Promise<voi
     const caPem = await admin.getText('fetching the CA certificate', '/ca.pem');
     const pem = options.bundle === true ? await withSystemRoots(caPem) : caPem;
     if (options.out === undefined) {
-      terminal.stdout.write(pem);
+      if (options.json === true) printJson(terminal, { pem });
+      else terminal.stdout.write(pem);
       return;
     }
     try {
@@ -33,10 +34,12 @@ async function exportCa(terminal: Terminal, options: ExportOptions): Promise<voi
     } catch (cause) {
       throw new CommandFault(`cannot write ${options.out}`, {
         doing: 'exporting the CA certificate',
+        hint: 'Is its directory there, and may you write to it?',
         cause,
       });
     }
-    printLine(terminal, `wrote ${options.out}`);
+    if (options.json === true) printJson(terminal, { file: options.out });
+    else printLine(terminal, `wrote ${options.out}`);
   });
 }
 

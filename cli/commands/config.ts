@@ -21,6 +21,9 @@ export function register(program: Command, terminal: Terminal): void {
 
 async function checkConfig(terminal: Terminal, options: SettingOptions): Promise<void> {
   const loaded = await readSettings(terminal, options);
+  const { databaseFile } = await import('../../src/store/database-file.ts');
+  // Only its reader knows which databases there are.
+  databaseFile(loaded.settings.store.url, loaded.settings.dataDir);
   printLine(terminal, `settings are right (${loaded.file ?? 'no file'})`);
 }
 

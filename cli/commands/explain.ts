@@ -55,6 +55,6 @@ function groupHeaders(lines: readonly string[]): Record<string, string[]> {
 
 function parseHeaderLine(line: string): readonly [string, string] {
   const at = line.indexOf(':');
-  if (at < 1) throw usageFault(`"${line}" is not a header line`, "Write 'Name: text'.");
+  if (at < 1) throw usageFault('--header is no header line', "Write 'Name: text'.");
   return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
 }

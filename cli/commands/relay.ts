@@ -9,8 +9,8 @@ import type { Terminal } from '../terminal.ts';
 import { readValue } from '../value-source.ts';
 
 interface RelayCommandOptions {
-  readonly upstream: Endpoint;
-  readonly listen: Endpoint;
+  readonly upstream?: Endpoint;
+  readonly listen?: Endpoint;
   readonly tokenFile?: string;
   readonly tokenEnv?: string;
   readonly json?: boolean;
@@ -23,13 +23,8 @@ export function register(program: Command, terminal: Terminal): void {
   program
     .command('relay')
     .description('a loopback proxy that adds the sandbox token')
-    .option('--upstream <host:port>', 'the proxy (default: 127.0.0.1:3128)', parseEndpoint, PROXY)
-    .option(
-      '--listen <host:port>',
-      'where to listen (default: a free port)',
-      parseEndpoint,
-      FREE_PORT,
-    )
+    .option('--upstream <host:port>', 'the proxy (default: 127.0.0.1:3128)', parseEndpoint)
+    .option('--listen <host:port>', 'where to listen (default: a free port)', parseEndpoint)
     .option('--token-file <file>', 'read the token from a file')
     .option('--token-env <name>', 'read the token from a variable')
     .option('--json', 'print {"event":"ready","url":…} when it accepts')
@@ -37,7 +32,7 @@ export function register(program: Command, terminal: Terminal): void {
 }
 
 async function relay(terminal: Terminal, options: RelayCommandOptions): Promise<void> {
-  const { upstream, listen, tokenFile, tokenEnv } = options;
+  const { upstream = PROXY, listen = FREE_PORT, tokenFile, tokenEnv } = options;
   const token = await readValue(
     terminal,
     {

@@ -55,6 +55,8 @@ function printReady(
   if (options.readyJson === true) {
     const ready = { event: 'ready', proxy: proxyAddress, admin: adminAddress };
     terminal.stdout.write(`${JSON.stringify(ready)}\n`);
+    // A program reads that line and nothing else, and the key is never shown again.
+    if (adminKey !== null) terminal.stderr.write(`Admin key, shown this once:  ${adminKey}\n`);
   } else {
     terminal.stdout.write(formatWelcome({ proxyAddress, adminAddress, adminKey, isTls }));
   }

@@ -3,7 +3,9 @@
  * only, takes no instance lock, migrates nothing, and copies one consistent moment while the server writes.
  * Blocks its thread, so it is for the command line.
  */
+import { existsSync } from 'node:fs';
 import SqliteFile from 'better-sqlite3';
+import { StartError } from '../kernel/errors.ts';
 import { translateStartErrors } from './open-sqlite.ts';
 import { writeBackup } from './backup.ts';
 import { databaseFile } from './database-file.ts';
@@ -18,6 +20,12 @@ export async function backupStore(options: {
   readonly file: string;
 }): Promise<void> {
   const source = databaseFile(options.url, options.dataDir);
+  if (!existsSync(source)) {
+    throw new StartError(
+      `There is no database ${source}.`,
+      'Run it where the data is, or name that place with --data-dir or --config.',
+    );
+  }
   const connection = translateStartErrors(source, () => {
     return new SqliteFile(source, { readonly: true, fileMustExist: true });
   });

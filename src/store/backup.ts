@@ -49,7 +49,7 @@ const LINKLESS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 function refuseExisting(target: string): void {
   if (statSync(target, { throwIfNoEntry: false }) === undefined) return;
   throw new ControlError('conflict', {
-    message: `${target} exists already; a backup never overwrites. Choose another name.`,
+    message: `${target} exists already; a backup never overwrites.`,
   });
 }
 

@@ -1,5 +1,6 @@
 /** The command line without a server: help, wrong input, exit codes, what cannot be reached. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EXIT_CODES } from '../../cli/exit-codes.ts';
@@ -50,6 +51,7 @@ describe('the command line', () => {
     [['run', '--', 'true'], 'no secret was named'],
     [['explain', 'ftp://x', '--sandbox', 's'], 'not an http or https URL'],
     [['audit'], 'name a secret, or a sandbox'],
+    [['audit', '--sandbox', 's', '--status', '2xx'], '--status is for the audit of a secret'],
     [['secret', 'list', '--url', 'nonsense'], 'not the address of an admin API'],
     [['secret', 'list', '--api-key-file', '/not/there'], 'cannot read the key file'],
     [['relay', '--upstream', 'nonsense'], 'Expected HOST:PORT'],
@@ -104,4 +106,38 @@ describe('settings', () => {
     expect([code, stdout]).toEqual([EXIT_CODES.settings, '']);
     expect(stderr).toContain('proxy.listen');
   });
+});
+
+test.each([
+  [['secret', 'create', 'x', 'planted-1', '--bearer'], 'too many arguments'],
+  [['secret', 'create', 'x', 'a, b\nplanted-1.', '--bearer'], 'too many arguments'],
+  [['secret', 'rotate', 'x', '--value=planted-1'], "unknown option '--value'"],
+  [['secret', 'rotate', 'x', "--value='planted-1'\n'"], "unknown option '--value'"],
+  [['secret', 'create', 'x', '--header', 'planted-1'], '--header is no header line'],
+  [['explain', 'https://a.example', '--sandbox', 's', '--header', 'planted-1'], 'no header line'],
+])('I3 a value typed where it does not belong is not repeated: %j', async (args, message) => {
+  const { code, stdout, stderr } = await runSallyport(args, { env: NOWHERE });
+  expect([code, stdout]).toEqual([EXIT_CODES.usage, '']);
+  expect(stderr).toContain(message);
+  expect(stderr).not.toContain('planted');
+  expect(stderr).toMatch(/hint: |--help/);
+});
+
+test('config check knows which databases there are, and does not repeat a password', async () => {
+  const env = { SALLYPORT_STORE_URL: 'mysql://user:planted-2@db/x' };
+  const { code, stdout, stderr } = await runSallyport(['config', 'check'], { env });
+  expect([code, stdout]).toEqual([EXIT_CODES.settings, '']);
+  expect(stderr).toMatch(/store\.url.*\nhint: /);
+  expect(stderr).not.toContain('planted');
+});
+
+test('a backup without a database says so and makes nothing', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-test-'));
+  const missing = join(directory, 'none');
+  const args = ['backup', join(directory, 'b.db'), '--data-dir', missing];
+  const { code, stderr } = await runSallyport(args);
+  const left = readdirSync(directory);
+  rmSync(directory, { recursive: true });
+  expect([code, left]).toEqual([EXIT_CODES.settings, []]);
+  expect(stderr).toMatch(/^sallyport: There is no database .*\nhint: .*\n$/);
 });

@@ -28,7 +28,12 @@ afterEach(async () => {
 });
 
 /** Starts `serve` in the clone and resolves with what it printed once `marker` was seen. */
-async function serve(args: readonly string[], settings: object, marker: string): Promise<string> {
+async function serve(
+  args: readonly string[],
+  settings: object,
+  marker: string,
+  onComplaint: (text: string) => void = () => undefined,
+): Promise<string> {
   const config = join(directory, 'settings.json');
   const base = {
     data_dir: join(directory, 'data'),
@@ -45,7 +50,10 @@ async function serve(args: readonly string[], settings: object, marker: string):
   server = child;
   let printed = '';
   let complained = '';
-  child.stderr.on('data', (chunk: Buffer) => (complained += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => {
+    complained += chunk.toString();
+    onComplaint(chunk.toString());
+  });
   await new Promise<void>((resolve, reject) => {
     child.stdout.on('data', (chunk: Buffer) => {
       printed += chunk.toString();
@@ -74,6 +82,19 @@ describe('sallyport serve', () => {
       expect((await fetch(`http://${address}/healthz`)).status).toBe(200);
     }
     expect(await endWith('SIGTERM')).toEqual([0, null]);
+  });
+
+  test('--ready-json shows the first admin key on standard error, once', async () => {
+    let complained = '';
+    const start = (): Promise<string> =>
+      serve(['--ready-json'], {}, '\n', (text) => (complained += text));
+    expect(await start()).not.toContain('sp_live_');
+    await eventually(() => expect(complained).toMatch(/Admin key, shown this once: {2}sp_live_/));
+    await endWith('SIGTERM');
+    complained = '';
+    await start();
+    await endWith('SIGTERM');
+    expect(complained).not.toContain('sp_live_');
   });
 
   test('SIGINT ends with 0 too, and a second start shows no key', async () => {
