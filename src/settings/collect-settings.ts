@@ -29,8 +29,16 @@ const PATH_OF_VARIABLE: ReadonlyMap<string, string> = new Map(
   [...SETTING_ROWS.keys()].map((path) => [environmentName(path), path]),
 );
 
+/** `egress`, `egress.dns`, and so on. */
+const SECTIONS: ReadonlySet<string> = new Set(
+  [...SETTING_ROWS.keys()].flatMap((path) => {
+    const parts = path.split('.');
+    return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('.'));
+  }),
+);
+
 function isSection(path: string): boolean {
-  return [...SETTING_ROWS.keys()].some((known) => known.startsWith(`${path}.`));
+  return SECTIONS.has(path);
 }
 
 function isPlainMap(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -70,7 +78,7 @@ function keysOf(section: string): string {
 }
 
 function unknownKey(path: string, section: string): string {
-  const nearest = nearestTo(path, SETTING_ROWS.keys());
+  const nearest = nearestTo(path, [...SETTING_ROWS.keys(), ...SECTIONS]);
   const meant = nearest === undefined ? '' : `; did you mean ${nearest}?`;
   return `${path}: not a setting, expected one of ${keysOf(section)}${meant}`;
 }

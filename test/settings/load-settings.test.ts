@@ -129,6 +129,8 @@ describe('what is wrong is refused with path, expectation and nearest key', () =
     ['egress: { prots: [1] }', 'egress.prots: not a setting', 'did you mean egress.ports?'],
     ['limits: { headBytesMax: 1 }', 'limits.headBytesMax:', 'did you mean limits.head_bytes_max?'],
     ['listen: 1', 'listen: not a setting', 'did you mean proxy.listen?'],
+    ['proxi: { listen: 1 }', 'proxi: not a setting', 'did you mean proxy?'],
+    ['egress: { dsn: { mode: system } }', 'egress.dsn: not a setting', 'did you mean egress.dns?'],
     ['zzzzzzzz: 1', 'zzzzzzzz: not a setting', 'expected one of data_dir, proxy'],
     ['proxy: 3128', 'proxy: expected a map with listen, identify_by_source', ''],
     ['egress: { default: maybe }', 'egress.default: expected one of allow, deny', 'got "maybe"'],
