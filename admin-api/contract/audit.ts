@@ -12,7 +12,7 @@ const verdict = z.enum(['allowed', 'blocked', 'failed']);
 
 export const auditQuery = z.strictObject({
   limit: queryNumber(1, 1_000).optional(),
-  before: queryNumber(0, 999_999_999).optional(),
+  before: queryNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   status: z.enum(['2xx', '3xx', '4xx', '5xx', 'errors']).optional(),
 });
 

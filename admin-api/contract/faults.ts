@@ -59,8 +59,21 @@ function messageOf(issue: Issue): string {
       : `must be ${issue.expected}`;
   }
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`;
-  if (issue.code === 'invalid_union') return 'is none of the known forms';
+  if (issue.code === 'invalid_union') return formsOf('options' in issue ? issue.options : []);
+  if (issue.code === 'too_big') return boundOf(issue, `at most ${issue.maximum}`);
+  if (issue.code === 'too_small') return boundOf(issue, `at least ${issue.minimum}`);
   return issue.message;
+}
+
+/** What a discriminator may be. */
+function formsOf(options: readonly unknown[] | undefined): string {
+  if (options === undefined || options.length === 0) return 'is none of the known forms';
+  return `must be one of ${options.join(', ')}`;
+}
+
+function boundOf({ origin }: { readonly origin: string }, bound: string): string {
+  if (origin === 'string') return `must have ${bound} characters`;
+  return origin === 'array' ? `must have ${bound} entries` : `must be ${bound}`;
 }
 
 function formatPath(path: readonly PropertyKey[]): string {

@@ -26,7 +26,7 @@ export const textMap = z.record(z.string(), z.string());
 export function queryNumber(min: number, max: number) {
   return z
     .string()
-    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .regex(/^\d{1,16}$/, 'must be a whole number')
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`)
     .openapi({ type: 'integer', minimum: min, maximum: max });

@@ -59,7 +59,7 @@ const settings = {
   allowed_workspaces_type: optional(allowedWorkspacesType),
   allowed_workspaces: optional(texts.max(1_000)),
   disabled: optional(z.boolean()),
-  expires_at: optional(z.union([z.literal(''), timeInput])).openapi({
+  expires_at: optional(z.union([timeInput, z.literal('')])).openapi({
     description: 'An empty text clears it.',
   }),
 };
@@ -138,6 +138,10 @@ export const versionSchema = z
     last_used_at: timeOutput.nullable(),
   })
   .openapi('SecretVersion');
+
+export const revealedSchema = z
+  .object({ value: z.string(), version: z.int() })
+  .openapi('RevealedSecret');
 
 /** Both bodies, as the service takes them. */
 export function secretInputOf(body: z.output<typeof secretPatchSchema>): SecretInput {

@@ -118,6 +118,7 @@ describe('GET /secrets/{name}/audit', () => {
     expect(await statuses('limit=2')).toEqual([403, 503]);
     const { json } = await admin.call('GET', '/secrets/key/audit?limit=2');
     expect(await statuses(`before=${json[1].id}`)).toEqual([404, 200]);
+    expect(await statuses('before=1000000000')).toEqual(await statuses('limit=1000'));
   });
 
   test.each(['limit=0', 'limit=1001', 'before=x', 'status=6xx', 'offset=1'])(

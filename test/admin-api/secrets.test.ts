@@ -97,6 +97,20 @@ describe('POST /secrets', () => {
     });
   });
 
+  test.each([
+    [{ auth: { type: 'mtls' } }, 'auth.type', /^must be one of bearer, basic, api-key, custom/],
+    [{ auth: {} }, 'auth.type', /^must be one of bearer/],
+    [{ expires_at: '2030-01-01T00:00:00' }, 'expires_at', /^must be an RFC 3339 time/],
+    [{ priority: 1_001 }, 'priority', /^must be at most 1000$/],
+    [{ description: 'x'.repeat(2_049) }, 'description', /^must have at most 2048 characters$/],
+  ])('says of %j what was expected', async (given, path, message) => {
+    const answer = await create({ auth: { type: 'bearer' }, hosts: ['api.example.com'], ...given });
+    expect(answer.status).toBe(400);
+    expect(answer.json.error.details).toEqual([
+      { path, message: expect.stringMatching(message) as unknown },
+    ]);
+  });
+
   test('null is absent in every optional field', async () => {
     const given = { provider: null, provider_params: null, methods: null, expires_at: null };
     const answer = await create({
