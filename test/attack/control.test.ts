@@ -42,7 +42,7 @@ beforeAll(async () => {
     await once(socket, 'connect');
     return socket;
   };
-  plan = { rows: CORPUS, origin, host: 'api.example.test', injected: INJECTED, dial };
+  plan = { origin, host: 'api.example.test', injected: INJECTED, dial };
 });
 
 afterAll(async () => {

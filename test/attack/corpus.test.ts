@@ -47,7 +47,7 @@ beforeAll(async () => {
     });
     return tunnel.socket;
   };
-  plan = { rows: CORPUS, origin, host: HOST, injected, dial };
+  plan = { origin, host: HOST, injected, dial };
 });
 
 afterAll(async () => {

@@ -1,5 +1,5 @@
 /**
- * Sends every row of the corpus, each followed by an innocent request, and judges it. The way to the
+ * Sends a row of the corpus, followed by an innocent request, and judges it. The way to the
  * proxy under test is the caller's: `dial` gives a fresh connection on which requests can be written
  * (a TLS stream inside a tunnel, or a plain socket).
  */
@@ -12,24 +12,11 @@ import type { Injected } from './verdict.ts';
 import { judge } from './verdict.ts';
 
 export interface CorpusPlan {
-  readonly rows: readonly AttackCase[];
   readonly origin: RecordingOrigin;
   /** `Host` of the requests. */
   readonly host: string;
   readonly injected: Injected;
   readonly dial: () => Promise<Duplex>;
-}
-
-/** Name of the row → its faults, for the rows that have any. */
-export type Convictions = ReadonlyMap<string, readonly string[]>;
-
-export async function runCorpus(plan: CorpusPlan): Promise<Convictions> {
-  const convictions = new Map<string, readonly string[]>();
-  for (const row of plan.rows) {
-    const faults = await runRow(plan, row);
-    if (faults.length > 0) convictions.set(row.name, faults);
-  }
-  return convictions;
 }
 
 let sentinels = 0;
