@@ -16,6 +16,8 @@ export interface AdminListenOptions {
   readonly handler: AdminHandler;
   /** `host: null`: every address. */
   readonly listen: { readonly host: string | null; readonly port: number };
+  /** Which setting `listen` came from, to be named when the address cannot be had. */
+  readonly setting?: 'admin.listen' | 'metrics.listen';
   /** PEM texts. */
   readonly tls?: { readonly certPem: string; readonly keyPem: string } | null;
   readonly logger: Logger;
@@ -68,20 +70,26 @@ export async function startAdmin(options: AdminListenOptions): Promise<AdminList
       )
     : createServer(serverOptions, onRequest);
   server.maxConnections = CONNECTIONS_MAX;
-  await listen(server, options.listen);
+  await listen(server, options);
   return { address: formatAddress(server), close: () => close(server) };
 }
 
-async function listen(server: Server, { host, port }: AdminListenOptions['listen']): Promise<void> {
+async function listen(server: Server, options: AdminListenOptions): Promise<void> {
+  const {
+    listen: { host, port },
+    setting = 'admin.listen',
+  } = options;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen(host === null ? { port } : { host, port }, resolve);
   try {
     await promise;
   } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const subject = setting === 'admin.listen' ? 'The admin API' : 'The metrics listener';
     throw new StartError(
-      `The admin API cannot listen on ${host ?? '*'}:${port}.`,
-      'Choose another admin.listen, or stop what is using it.',
+      `${subject} cannot listen on ${host ?? '*'}:${port}: ${code ?? message}.`,
+      `Choose another address with ${setting}, or stop what listens there.`,
       { cause },
     );
   }

@@ -45,11 +45,6 @@ export async function startPlanes({
   closers,
   bootstrapKey,
 }: PlaneParts): Promise<Sallyport> {
-  const { adminKey } = await bootstrapOrganization({
-    organizations: core.store.organizations,
-    clock: core.clock,
-    bootstrapKey,
-  });
   const neverIntercept = settings.egress.neverIntercept.map((text) =>
     parseHostPattern(text, 'any'),
   );
@@ -104,6 +99,7 @@ export async function startPlanes({
   if (settings.metrics.listen !== null) {
     const metrics = await startAdmin({
       handler: createMetricsHandler(core.metrics),
+      setting: 'metrics.listen',
       listen: settings.metrics.listen,
       logger: core.logger,
       limits: settings.limits,
@@ -111,6 +107,12 @@ export async function startPlanes({
     dataPlane.addListener(parseAddress(metrics.address));
     closers.push(() => metrics.close());
   }
+  // Last: a start that fails, on a taken port say, must not have minted a key that nobody was shown.
+  const { adminKey } = await bootstrapOrganization({
+    organizations: core.store.organizations,
+    clock: core.clock,
+    bootstrapKey,
+  });
   return {
     proxyAddress,
     adminAddress: admin.address,
