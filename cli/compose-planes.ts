@@ -21,6 +21,7 @@ import { BindingService } from '../src/sandboxes/binding-service.ts';
 import { startSandboxLifecycle } from '../src/sandboxes/sandbox-lifecycle.ts';
 import { SandboxService } from '../src/sandboxes/sandbox-service.ts';
 import { SecretBinder } from '../src/sandboxes/secret-binding.ts';
+import { SecretRevealer } from '../src/secrets/secret-revealer.ts';
 import { SecretService } from '../src/secrets/secret-service.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import type { Core } from './compose-core.ts';
@@ -124,6 +125,9 @@ export async function startPlanes({
 function composeServices(settings: Settings, core: Core, neverIntercept: readonly HostPattern[]) {
   const { store, clock, logger, feed: changes } = core;
   const catalogue = loadCatalogue();
+  const { allowReveal, allowWidening } = settings.secrets;
+  const values = core.vault;
+  const revealer = new SecretRevealer({ secrets: store.secrets, values, logger, allowReveal });
   const secrets = new SecretService({
     store: store.secrets,
     organizations: store.organizations,
@@ -134,7 +138,8 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     changes,
     clock,
     logger,
-    allowWidening: settings.secrets.allowWidening,
+    allowWidening,
+    revealer,
   });
   const { organizations } = store;
   const binder = new SecretBinder({
@@ -159,18 +164,19 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
   });
   const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
   const tenants = new OrganizationService({ store: organizations, changes, clock });
-  const groupParts = { store: store.groups, secrets: store.secrets, values: core.vault, logger };
-  const { allowReveal, allowWidening } = settings.secrets;
   const groups = new GroupService({
-    ...groupParts,
+    store: store.groups,
+    secrets: store.secrets,
     organizations,
+    values,
+    logger,
     catalogue,
     sealer: core.vault,
     changes,
     clock,
     allowWidening,
   });
-  const groupReader = new GroupReader({ ...groupParts, organizations, allowReveal });
+  const groupReader = new GroupReader({ store: store.groups, organizations, revealer });
   return { secrets, sandboxes, bindings, apiKeys, tenants, groups, groupReader, catalogue };
 }
 

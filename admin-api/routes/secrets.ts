@@ -9,6 +9,7 @@ import {
   describeSecret,
   describeSecretSandbox,
   describeVersion,
+  revealedSchema,
   secretCreateSchema,
   secretInputOf,
   secretListQuery,
@@ -90,6 +91,17 @@ export function defineSecretRoutes({ secrets, clock }: AdminDeps): Route[] {
       handle: async ({ actor, params }) => {
         await secrets.delete(actor, params['name'] ?? '');
         return respondNothing();
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/secrets/{name}/reveal',
+      summary: 'Show a value; only with secrets.allow_reveal, to admins, and written to the log',
+      tag,
+      answer: { status: 200, description: 'The value.', schema: revealedSchema },
+      handle: async ({ actor, params }) => {
+        const { value, version } = await secrets.reveal(actor, params['name'] ?? '');
+        return respondJson(200, { value: value.reveal(), version });
       },
     }),
     ...defineHistoryRoutes({ secrets }),

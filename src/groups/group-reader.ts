@@ -4,25 +4,19 @@
  */
 import type { Hidden } from '../kernel/hidden.ts';
 import { ControlError } from '../kernel/errors.ts';
-import type { Logger } from '../kernel/logger.ts';
 import type { Actor } from '../organizations/actor.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { checkRole } from '../organizations/roles.ts';
 import { DEFAULT_GROUP, SecretReferences } from '../secrets/secret-reference.ts';
-import type { SecretStore } from '../secrets/secret-store.ts';
-import type { ValueReader } from '../secrets/value-reader.ts';
+import type { SecretRevealer } from '../secrets/secret-revealer.ts';
 import { decideGroupRole, isOrganizationAdmin } from './group-access.ts';
 import type { GroupFilter, GroupStore, Member, MemberFilter, Page } from './group-store.ts';
 import type { SecretGroup } from './secret-group.ts';
 
 export interface GroupReaderDeps {
   readonly store: GroupStore;
-  readonly secrets: Pick<SecretStore, 'readVersion'>;
   readonly organizations: Pick<OrganizationStore, 'readOrganization'>;
-  readonly values: Pick<ValueReader, 'openVersion'>;
-  readonly logger: Logger;
-  /** `secrets.allow_reveal`. */
-  readonly allowReveal: boolean;
+  readonly revealer: SecretRevealer;
 }
 
 /** `group: null` is the built-in one, of what is in no group. */
@@ -106,18 +100,9 @@ export class GroupReader {
 
   /** The active value, where it may be shown; else `undefined`. */
   async readValue(actor: Actor, member: Member): Promise<Hidden | undefined> {
-    const { allowReveal, secrets, values, logger } = this.#deps;
-    if (!allowReveal || !(await this.#mayRevealIn(actor, member.groupId))) return undefined;
-    const { id: secretId, version: number } = member.secret;
-    const version = await secrets.readVersion(actor.organizationId, secretId, number);
-    if (version === undefined) return undefined;
-    const value = values.openVersion(version);
-    const { apiKeyId, subject, organizationId } = actor;
-    logger.warn(
-      { organizationId, secretId, version: number, apiKeyId, subject },
-      'a value was revealed',
-    );
-    return value;
+    const { revealer } = this.#deps;
+    if (!revealer.isAllowed || !(await this.#mayRevealIn(actor, member.groupId))) return undefined;
+    return revealer.reveal(actor, member.secret.id, member.secret.version);
   }
 
   /** Viewers see keys, never values. */

@@ -5,6 +5,7 @@
  */
 import type { AuditStore, SecretAuditFilter, SecretAuditRow } from '../audit/audit-store.ts';
 import { ControlError } from '../kernel/errors.ts';
+import type { Hidden } from '../kernel/hidden.ts';
 import { fieldError } from '../kernel/field-error.ts';
 import type { Actor } from '../organizations/actor.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
@@ -15,6 +16,7 @@ import { SecretDrafter, type SecretDrafterDeps } from './secret-drafter.ts';
 import type { SecretInput } from './secret-input.ts';
 import { parseSecretName } from './secret-name.ts';
 import type { SecretPage } from './secret-page.ts';
+import type { SecretRevealer } from './secret-revealer.ts';
 import { SecretReferences } from './secret-reference.ts';
 import type {
   SecretBindingRow,
@@ -32,6 +34,7 @@ export interface SecretServiceDeps extends SecretDrafterDeps {
   readonly audit: Pick<AuditStore, 'listSecretAudit'>;
   readonly usage: Pick<UsageBook, 'pendingOf'>;
   readonly changes: PolicyChanges;
+  readonly revealer: SecretRevealer;
 }
 
 /** How often a write is computed anew after somebody else was faster. */
@@ -72,6 +75,20 @@ export class SecretService {
   async read(actor: Actor, name: string): Promise<SecretRow> {
     checkRole(actor, 'read');
     return (await this.#resolve(actor, name)).row;
+  }
+
+  /**
+   * The value of the version the reference names, else of the active one. ControlError `not_found`,
+   * `forbidden` for a role that is not admin, or where `secrets.allow_reveal` is off.
+   */
+  async reveal(actor: Actor, name: string): Promise<{ value: Hidden; version: number }> {
+    checkRole(actor, 'administer');
+    const { row, version } = await this.#resolve(actor, name);
+    const number = version ?? row.secret.version;
+    return {
+      value: await this.#deps.revealer.reveal(actor, row.secret.id, number),
+      version: number,
+    };
   }
 
   /** Newest first. With `filter.limit`, `next` tells where the following page begins. */

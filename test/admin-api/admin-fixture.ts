@@ -23,6 +23,7 @@ import { loadCatalogue } from '../../src/providers/catalogue.ts';
 import { BindingService } from '../../src/sandboxes/binding-service.ts';
 import { SandboxService } from '../../src/sandboxes/sandbox-service.ts';
 import { SecretBinder } from '../../src/sandboxes/secret-binding.ts';
+import { SecretRevealer } from '../../src/secrets/secret-revealer.ts';
 import { SecretService } from '../../src/secrets/secret-service.ts';
 import { startStore } from '../../src/store/start-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -116,7 +117,12 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     binder,
   });
   const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
-  const groupParts = { store: store.groups, secrets: store.secrets, values: vault };
+  const revealer = new SecretRevealer({
+    secrets: store.secrets,
+    values: vault,
+    logger,
+    allowReveal: options.allowReveal ?? false,
+  });
   const deps: AdminDeps = {
     secrets: new SecretService({
       ...common,
@@ -127,6 +133,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
       catalogue,
       sealer: vault,
       allowWidening: options.allowWidening ?? false,
+      revealer,
     }),
     sandboxes,
     bindings: new BindingService({ ...common, store: store.sandboxes, sandboxes, binder }),
@@ -135,18 +142,15 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     tenants: new OrganizationService({ store: organizations, changes: announcer, clock }),
     groups: new GroupService({
       ...common,
-      ...groupParts,
+      store: store.groups,
+      secrets: store.secrets,
+      values: vault,
       organizations,
       catalogue,
       sealer: vault,
       allowWidening: options.allowWidening ?? false,
     }),
-    groupReader: new GroupReader({
-      ...groupParts,
-      organizations,
-      logger,
-      allowReveal: options.allowReveal ?? false,
-    }),
+    groupReader: new GroupReader({ store: store.groups, organizations, revealer }),
     compat: options.compat ?? { instabase: true, truefoundry: true },
     catalogue,
     audit: store.audit,
