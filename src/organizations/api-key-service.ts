@@ -11,7 +11,7 @@ import type { Actor } from './actor.ts';
 import { KeyUseBook } from './key-use-book.ts';
 import type { OrganizationStore } from './organization-store.ts';
 import type { ApiKey, Role } from './organization.ts';
-import { checkRole } from './roles.ts';
+import { checkRole, isKeyInReach, isSecretInReach, isWorkspaceInReach } from './roles.ts';
 import { UnknownKeyWatch } from './unknown-key-watch.ts';
 
 export interface ApiKeyInput {
@@ -75,7 +75,9 @@ export class ApiKeyService {
     };
   }
 
-  /** The new key in clear: the only time it is. */
+  /**
+   * The new key in clear: the only time it is. A narrowed key makes keys that reach no further than itself.
+   */
   async create(actor: Actor, input: ApiKeyInput): Promise<{ apiKey: ApiKey; key: string }> {
     checkRole(actor, 'administer');
     if (input.role === 'root') checkRole(actor, 'instance');
@@ -89,7 +91,7 @@ export class ApiKeyService {
       keyHash: hashToken(key),
       keyPrefix: key.slice(0, KEY_PREFIX_CHARS),
       workspaceIds: await this.#workspaceIds(actor, input.workspaces),
-      secretIds: input.secretIds ?? null,
+      secretIds: this.#secretIds(actor, input.secretIds),
       createdAtMs: this.#clock.nowMs(),
       createdBy: actor.subject,
       expiresAtMs: input.expiresAtMs ?? null,
@@ -102,7 +104,9 @@ export class ApiKeyService {
   async list(actor: Actor): Promise<readonly ApiKey[]> {
     checkRole(actor, 'administer');
     const keys = await this.#store.listApiKeys(actor.organizationId);
-    return keys.map((key) => ({ ...key, lastUsedAtMs: this.#lastUsedAtMs(key) }));
+    return keys
+      .filter((key) => isKeyInReach(actor, key))
+      .map((key) => ({ ...key, lastUsedAtMs: this.#lastUsedAtMs(key) }));
   }
 
   /** The key behind each subject (the oldest, where several share one), to show who made what. */
@@ -114,8 +118,8 @@ export class ApiKeyService {
 
   /** ControlError `not_found`, or `conflict` for the last admin key. */
   async delete(actor: Actor, id: string): Promise<void> {
-    checkRole(actor, 'administer');
-    if (await this.#store.deleteApiKey(actor.organizationId, id)) return;
+    const isVisible = (await this.list(actor)).some((key) => key.id === id);
+    if (isVisible && (await this.#store.deleteApiKey(actor.organizationId, id))) return;
     throw new ControlError('not_found');
   }
 
@@ -156,16 +160,24 @@ export class ApiKeyService {
     actor: Actor,
     named: readonly string[] | undefined,
   ): Promise<readonly string[] | null> {
-    if (named === undefined) return null;
+    if (named === undefined) return actor.workspaceIds;
     const ids: string[] = [];
     for (const [index, name] of named.entries()) {
       const workspace = await this.#store.readWorkspace(actor.organizationId, name);
-      if (workspace === undefined) {
+      if (workspace === undefined || !isWorkspaceInReach(actor, workspace.id)) {
         const fault = { path: `workspaces[${index}]`, message: 'no workspace of that id or name' };
         throw new ControlError('bad_request', { details: [fault] });
       }
       ids.push(workspace.id);
     }
     return ids;
+  }
+
+  #secretIds(actor: Actor, named: readonly string[] | undefined): readonly string[] | null {
+    if (named === undefined) return actor.secretIds;
+    const index = named.findIndex((id) => !isSecretInReach(actor, id));
+    if (index < 0) return named;
+    const fault = { path: `secret_ids[${index}]`, message: 'no secret of that id' };
+    throw new ControlError('bad_request', { details: [fault] });
   }
 }

@@ -4,7 +4,7 @@
  */
 import { ControlError } from '../kernel/errors.ts';
 import type { Actor } from './actor.ts';
-import type { Role } from './organization.ts';
+import type { ApiKey, Role } from './organization.ts';
 
 /** `instance` is what concerns the whole process (metrics), not one organization. */
 export type Action = 'read' | 'operate' | 'administer' | 'instance';
@@ -30,4 +30,18 @@ export function isWorkspaceInReach(actor: Actor, workspaceId: string): boolean {
 
 export function isSecretInReach(actor: Actor, secretId: string): boolean {
   return actor.secretIds === null || actor.secretIds.includes(secretId);
+}
+
+/** Does `key` reach no further than `actor`? What does not is absent to a narrowed key, like everything else. */
+export function isKeyInReach(
+  actor: Actor,
+  key: Pick<ApiKey, 'workspaceIds' | 'secretIds'>,
+): boolean {
+  return isWithin(actor.workspaceIds, key.workspaceIds) && isWithin(actor.secretIds, key.secretIds);
+}
+
+/** `null` stands for everything. */
+function isWithin(reach: readonly string[] | null, asked: readonly string[] | null): boolean {
+  if (reach === null) return true;
+  return asked !== null && asked.every((id) => reach.includes(id));
 }
