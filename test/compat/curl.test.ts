@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS } from '../../src/kernel/limits.ts';
 import { startAdminFixture, type AdminFixture } from '../admin-api/admin-fixture.ts';
 import { runTool } from '../support/tool.ts';
 import { GROUPS, SECRETS } from './facade-call.ts';
+import { lacks } from '../support/missing-tools.ts';
 
 let admin: AdminFixture;
 let listener: AdminListener;
@@ -39,7 +40,7 @@ async function curl(...args: readonly string[]): Promise<{ status: number; json:
   const { stdout, stderr, code } = await runTool('curl', [...more, ...args]);
   if (code !== 0) throw new Error(stderr);
   const cut = stdout.lastIndexOf('\n');
-  return { status: Number(stdout.slice(cut + 1)), json: JSON.parse(stdout.slice(0, cut)) as Json };
+  return { status: Number(stdout.slice(cut + 1)), json: JSON.parse(stdout.slice(0, cut)) };
 }
 
 function jsonOptions(header: string, data: string, body: unknown): readonly string[] {
@@ -47,7 +48,7 @@ function jsonOptions(header: string, data: string, body: unknown): readonly stri
   return [header, 'Content-Type: application/json', data, JSON.stringify(body, null, 2)];
 }
 
-describe('Instabase AI Hub', () => {
+describe.skipIf(lacks('curl'))('Instabase AI Hub', () => {
   const call = (
     method: string,
     body?: unknown,
@@ -84,7 +85,7 @@ describe('Instabase AI Hub', () => {
   });
 });
 
-describe('TrueFoundry', () => {
+describe.skipIf(lacks('curl'))('TrueFoundry', () => {
   const call = (method: string, path: string, body?: unknown) =>
     curl(
       '--request',
