@@ -15,6 +15,7 @@ import { temporaryDirectory } from '../store/temporary-store.ts';
 import { runTool } from '../support/tool.ts';
 import { LEAF_HOSTS } from './leaf-names.ts';
 import { openAuthority } from './open-authority.ts';
+import { lacks } from '../support/missing-tools.ts';
 
 interface Scene {
   readonly authority: CertificateAuthority;
@@ -67,7 +68,7 @@ const STACK_TIMEOUT_MS = 300_000;
 const programFile = (name: string): string => path.join(import.meta.dirname, 'stacks', name);
 const dnsNames = LEAF_HOSTS.filter(({ kind }) => kind === 'name').map(({ text }) => text);
 
-test('OpenSSL verifies every leaf under its strict rules', async () => {
+test.skipIf(lacks('openssl'))('OpenSSL verifies every leaf under its strict rules', async () => {
   const { caFile, leafFiles } = await openScene();
   for (const [index, host] of LEAF_HOSTS.entries()) {
     const check = host.kind === 'name' ? '-verify_hostname' : '-verify_ip';
@@ -77,7 +78,7 @@ test('OpenSSL verifies every leaf under its strict rules', async () => {
   }
 });
 
-test('OpenSSL refuses the leaf for another name', async () => {
+test.skipIf(lacks('openssl'))('OpenSSL refuses the leaf for another name', async () => {
   const { caFile, leafFiles } = await openScene();
   const result = await runTool('openssl', [
     'verify',
@@ -90,7 +91,7 @@ test('OpenSSL refuses the leaf for another name', async () => {
   expect(result.stderr).toContain('hostname mismatch');
 });
 
-test('GnuTLS verifies every leaf', async () => {
+test.skipIf(lacks('certtool'))('GnuTLS verifies every leaf', async () => {
   const { caFile, leafFiles } = await openScene();
   for (const [index, host] of LEAF_HOSTS.entries()) {
     const name = host.kind === 'name' ? ['--verify-hostname', host.text] : [];
@@ -103,7 +104,7 @@ test('GnuTLS verifies every leaf', async () => {
   }
 });
 
-test('GnuTLS shakes hands', async () => {
+test.skipIf(lacks('gnutls-cli'))('GnuTLS shakes hands', async () => {
   const { authority, caFile } = await openScene();
   const port = await startTlsServer(authority);
   const name = 'api.example.com';

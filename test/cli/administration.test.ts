@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { valuesOf } from '../support/origin.ts';
 import { startScene, type Scene } from '../support/scene.ts';
 import { commandEnv, runProgram, runSallyport, type Outcome } from './command-line.ts';
+import { lacks } from '../support/missing-tools.ts';
 
 const HOST = 'api.example.test';
 const value = mintCanary();
@@ -45,7 +46,7 @@ function curl(exports: string, command: string): Promise<Outcome> {
   return runProgram('sh', ['-c', `${exports}\n${command}`]);
 }
 
-describe('one story', () => {
+describe.skipIf(lacks('curl'))('one story', () => {
   let exports = '';
 
   test('a secret is created from standard input, without its line end', async () => {
@@ -208,7 +209,7 @@ describe('one story', () => {
   });
 });
 
-describe('the prompt', () => {
+describe.skipIf(lacks('script'))('the prompt', () => {
   test('does not show what is typed, and understands erasing', async () => {
     const typed = mintCanary();
     const main = join(import.meta.dirname, '../../cli/main.ts');

@@ -1,5 +1,5 @@
 /** The command line without a server: help, wrong input, exit codes, what cannot be reached. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -121,6 +121,19 @@ test.each([
   expect(stderr).toContain(message);
   expect(stderr).not.toContain('planted');
   expect(stderr).toMatch(/hint: |--help/);
+});
+
+test('a value that is no text is refused, not replaced', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-test-'));
+  const file = join(directory, 'value');
+  writeFileSync(file, Buffer.from([0x61, 0xff, 0x62]));
+  const args = ['secret', 'rotate', 'x', '--value-file', file];
+  const { code, stderr } = await runSallyport(args, { env: NOWHERE });
+  rmSync(directory, { recursive: true });
+  expect([code, stderr]).toEqual([
+    EXIT_CODES.usage,
+    'sallyport: the value is not UTF-8 text\nhint: Encode it first: base64.\n',
+  ]);
 });
 
 test('config check knows which databases there are, and does not repeat a password', async () => {

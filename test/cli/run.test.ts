@@ -9,6 +9,7 @@ import { mintCanary } from '../support/canary.ts';
 import { valuesOf } from '../support/origin.ts';
 import { startScene, type Scene } from '../support/scene.ts';
 import { commandEnv, ROOT, runSallyport, type Outcome } from './command-line.ts';
+import { lacks } from '../support/missing-tools.ts';
 
 const API = 'api.example.test';
 const OTHER = 'other.example.test';
@@ -43,7 +44,7 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 describe('sallyport run', () => {
-  test('curl uses a secret that it does not hold', async () => {
+  test.skipIf(lacks('curl'))('curl uses a secret that it does not hold', async () => {
     const script = `curl -sS https://${API}/hello; echo; echo "$API"; env; cat "$SSL_CERT_FILE" | wc -c`;
     const { code, stdout, stderr } = await run(['--secret', 'api', '--', 'sh', '-c', script]);
     expect(stderr).toBe('');
@@ -59,7 +60,7 @@ describe('sallyport run', () => {
     await expectNothingLeft();
   });
 
-  test('a placeholder for one host is refused at another', async () => {
+  test.skipIf(lacks('curl'))('a placeholder for one host is refused at another', async () => {
     const script = `curl -sS -H "Authorization: Bearer $TOKEN" https://${OTHER}/`;
     const bound = ['--secret', 'api=TOKEN', '--secret', 'other'];
     const before = scene.origin.requests.length;
@@ -73,13 +74,16 @@ describe('sallyport run', () => {
     expect(stdout).toMatch(/^\S{20,} \S{20,}\n$/);
   });
 
-  test('a host outside --allow-out is refused on the CONNECT, with its reason', async () => {
-    const script = `curl -sS https://${OTHER}/ 2>&1; curl -sS https://${API}/`;
-    const narrowed = ['--secret', 'api', '--allow-out', API];
-    const { stdout } = await run([...narrowed, '--', 'sh', '-c', script]);
-    expect(stdout).toContain('CONNECT tunnel failed, response 403');
-    expect(stdout).toContain('{"ok":true}');
-  });
+  test.skipIf(lacks('curl'))(
+    'a host outside --allow-out is refused on the CONNECT, with its reason',
+    async () => {
+      const script = `curl -sS https://${OTHER}/ 2>&1; curl -sS https://${API}/`;
+      const narrowed = ['--secret', 'api', '--allow-out', API];
+      const { stdout } = await run([...narrowed, '--', 'sh', '-c', script]);
+      expect(stdout).toContain('CONNECT tunnel failed, response 403');
+      expect(stdout).toContain('{"ok":true}');
+    },
+  );
 
   test.each([
     [['sh', '-c', 'exit 37'], 37],

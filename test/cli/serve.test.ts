@@ -13,6 +13,7 @@ import { startScene } from '../support/scene.ts';
 import { TestAuthority } from '../support/test-authority.ts';
 import { FIRST_HOST } from '../../cli/first-steps.ts';
 import { commandEnv, ROOT, runProgram, runSallyport } from './command-line.ts';
+import { lacks } from '../support/missing-tools.ts';
 
 let directory = '';
 let server: ChildProcess | undefined;
@@ -131,36 +132,41 @@ describe('sallyport serve', () => {
     await expect(product.stop()).resolves.toBeUndefined();
   });
 
-  test('the three lines of a first start work when pasted into another shell', async () => {
-    const authority = new TestAuthority();
-    const leaf = authority.mintLeaf([FIRST_HOST]);
-    await using origin = await Origin.start({
-      leaf,
-      handlers: { '/bearer': reply(200, '{"authenticated":true}') },
-    });
-    const extraCa = join(directory, 'origin-ca.pem');
-    writeFileSync(extraCa, authority.caPem);
-    const printed = await serve(
-      [],
-      {
-        egress: {
-          hosts: { [FIRST_HOST]: origin.address },
-          allow_private: ['127.0.0.1/32'],
-          extra_ca: [extraCa],
+  test.skipIf(lacks('curl', 'bash'))(
+    'the three lines of a first start work when pasted into another shell',
+    async () => {
+      const authority = new TestAuthority();
+      const leaf = authority.mintLeaf([FIRST_HOST]);
+      await using origin = await Origin.start({
+        leaf,
+        handlers: { '/bearer': reply(200, '{"authenticated":true}') },
+      });
+      const extraCa = join(directory, 'origin-ca.pem');
+      writeFileSync(extraCa, authority.caPem);
+      const printed = await serve(
+        [],
+        {
+          egress: {
+            hosts: { [FIRST_HOST]: origin.address },
+            allow_private: ['127.0.0.1/32'],
+            extra_ca: [extraCa],
+          },
         },
-      },
-      'Control-C',
-    );
-    const lines = printed.split('\n').filter((line) => line.startsWith('  '));
-    expect(lines).toHaveLength(3);
-    const pasted = await runProgram('bash', ['-s'], {
-      input: `${lines.join('\n')}\n`,
-      env: { TMPDIR: directory },
-    });
-    expect(pasted.stdout).toContain('created secret first');
-    expect(pasted.stdout).toContain('{"authenticated":true}');
-    expect(valuesOf(origin.last.rawHeaders, 'authorization')).toEqual(['Bearer not-a-real-key-1']);
-  });
+        'Control-C',
+      );
+      const lines = printed.split('\n').filter((line) => line.startsWith('  '));
+      expect(lines).toHaveLength(3);
+      const pasted = await runProgram('bash', ['-s'], {
+        input: `${lines.join('\n')}\n`,
+        env: { TMPDIR: directory },
+      });
+      expect(pasted.stdout).toContain('created secret first');
+      expect(pasted.stdout).toContain('{"authenticated":true}');
+      expect(valuesOf(origin.last.rawHeaders, 'authorization')).toEqual([
+        'Bearer not-a-real-key-1',
+      ]);
+    },
+  );
 
   test('a port that is taken is said in one sentence', async () => {
     const printed = await serve(['--ready-json'], {}, '\n');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commandEnv, ROOT, runProgram } from '../cli/command-line.ts';
+import { lacks } from '../support/missing-tools.ts';
 
 const DEMO = join(ROOT, 'demo/demo.ts');
 let temporary = '';
@@ -29,7 +30,7 @@ function readCommandLine(pid: string): string {
   }
 }
 
-describe('npm run demo', () => {
+describe.skipIf(lacks('curl', 'git'))('npm run demo', () => {
   test('keeps every promise and leaves nothing behind', async () => {
     const { code, stdout, stderr } = await runProgram(process.execPath, [DEMO], {
       env: { TMPDIR: temporary },

@@ -14,6 +14,7 @@ import { clientEnvironment } from '../support/client-environment.ts';
 import { startScene } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
 import { runTool } from '../support/tool.ts';
+import { lacks } from '../support/missing-tools.ts';
 
 const apiKey = mintCanary();
 const gitToken = mintCanary();
@@ -56,7 +57,7 @@ async function expectInjected(): Promise<void> {
   await scene.product.assertNoLeak(apiKey);
 }
 
-describe('curl', () => {
+describe.skipIf(lacks('curl'))('curl', () => {
   const api = 'https://api.example.test/hello';
 
   test('with its placeholder', async () => {
@@ -96,7 +97,7 @@ describe('curl', () => {
   });
 });
 
-describe('wget (GnuTLS on Debian)', () => {
+describe.skipIf(lacks('wget'))('wget (GnuTLS on Debian)', () => {
   test('fetches with the injected key', async () => {
     const args = ['-q', '-O', '-', `--ca-certificate=${env['SSL_CERT_FILE'] ?? ''}`];
     const result = await runTool('wget', [...args, 'https://api.example.test/hello'], { env });
@@ -105,7 +106,7 @@ describe('wget (GnuTLS on Debian)', () => {
   });
 });
 
-describe('git over smart HTTP', () => {
+describe.skipIf(lacks('git'))('git over smart HTTP', () => {
   test('clones and pushes with Basic credentials it never held', async () => {
     const bare = join(directory, 'repositories', 'project.git');
     const setUp = await runTool('git', ['init', '-q', '--bare', '-b', 'main', bare], { env });

@@ -19,6 +19,7 @@ import type { Product } from '../support/product.ts';
 import { outcomeOf } from '../support/refusal.ts';
 import { startScene } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
+import { lacks } from '../support/missing-tools.ts';
 
 const HOST = 'api.example.test';
 const value = mintCanary();
@@ -161,7 +162,7 @@ describe('a database that cannot be used', () => {
     expect(started.status).toBe(EXIT_CODES.settings);
   });
 
-  test('has no room on its disk', async () => {
+  test.skipIf(lacks('prlimit'))('has no room on its disk', async () => {
     const fresh = join(product.directory, 'no-room');
     const serve = [resolve('cli/main.ts'), 'serve', '--config', product.configFile];
     const started = spawnSync(
