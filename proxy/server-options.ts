@@ -32,6 +32,8 @@ export function isWebSocketUpgrade(request: IncomingMessage): boolean {
   if (request.method !== 'GET' || request.httpVersion !== '1.1') return false;
   const upgrades = fieldValues(fields, 'upgrade');
   if (upgrades.length !== 1 || upgrades[0]?.trim().toLowerCase() !== 'websocket') return false;
-  if (hasField(fields, 'content-length') || hasField(fields, 'transfer-encoding')) return false;
+  const lengths = fieldValues(fields, 'content-length');
+  if (lengths.some((length) => length !== '0') || hasField(fields, 'transfer-encoding'))
+    return false;
   return hasField(fields, 'sec-websocket-key') && hasField(fields, 'sec-websocket-version');
 }

@@ -60,6 +60,13 @@ test('a WebSocket: credential in, bytes both ways, a clean answer, a quiet log',
   expect(scene.product.output.stderr).not.toContain('Warning');
 });
 
+test('a length of zero is no body', async () => {
+  using tunnel = await open();
+  const fields = Object.entries({ ...FIELDS, 'Content-Length': '0' }).flat();
+  tunnel.sendRequest({ path: '/ws', fields });
+  expect((await tunnel.readHead()).status).toBe(101);
+});
+
 test.each([
   ['without a key', { 'Sec-WebSocket-Key': undefined }],
   ['without a version', { 'Sec-WebSocket-Version': undefined }],
