@@ -2,8 +2,9 @@
  * Where a secret's value comes from: standard input, a prompt without echo, a file or a named variable.
  * Never the command line. One trailing newline is the line's end, not the value's; all else is kept.
  */
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { Hidden } from '../src/kernel/hidden.ts';
 import { CommandFault, usageFault } from './command-fault.ts';
@@ -49,16 +50,22 @@ async function readSource(
 ): Promise<string> {
   if (options.valueFile !== undefined) return readValueFile(options.valueFile);
   if (options.valueEnv !== undefined) return readVariable(terminal, options.valueEnv);
-  if (terminal.stdin.isTTY && options.valueStdin !== true) return promptHidden(terminal, prompt);
-  return withoutLineEnd(await text(terminal.stdin));
+  // Also when standard input was named: a terminal would show what is typed.
+  if (terminal.stdin.isTTY) return promptHidden(terminal, prompt);
+  return decodeValue(await buffer(terminal.stdin));
 }
 
 function readValueFile(file: string): string {
+  return decodeValue(readBytes(file));
+}
+
+function readBytes(file: string): Buffer {
   try {
-    return withoutLineEnd(readFileSync(file, 'utf8'));
+    return readFileSync(file);
   } catch (cause) {
     throw new CommandFault(`cannot read the value file ${file}`, {
       cause,
+      hint: 'It holds the value alone.',
       exitCode: EXIT_CODES.usage,
     });
   }
@@ -70,8 +77,12 @@ function readVariable(terminal: Terminal, name: string): string {
   return value;
 }
 
-function withoutLineEnd(value: string): string {
-  return value.replace(/\r?\n$/, '');
+/** Bytes that are no text would otherwise be replaced without a word. */
+function decodeValue(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw usageFault('the value is not UTF-8 text', 'Encode it first: base64.');
+  return Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
 }
 
 const ENTER = new Set(['\r', '\n', '\u0004']);
@@ -98,7 +109,8 @@ function promptHidden(terminal: Terminal, prompt: string): Promise<string> {
     const onData = (chunk: string): void => {
       for (const character of chunk) {
         if (ENTER.has(character)) return finish(() => resolve(typed.join('')));
-        if (character === CONTROL_C) return finish(() => reject(usageFault('interrupted')));
+        if (character === CONTROL_C)
+          return finish(() => reject(usageFault('interrupted', 'Nothing was changed.')));
         if (ERASE.has(character)) typed.pop();
         else if (character === CONTROL_U) typed = [];
         else typed.push(character);
