@@ -10,6 +10,7 @@ import type {
   UpstreamResponseHead,
 } from '../src/egress/upstream.ts';
 import type { Winner } from '../src/policy/decision.ts';
+import { withoutFields } from '../src/wire/field-list.ts';
 import type { ClientListener, ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { ExchangeContext, Prepared } from './exchange-context.ts';
@@ -100,10 +101,12 @@ export class Forwarding implements UpstreamObserver, ClientListener {
       return;
     }
     this.#record.status = head.status;
+    const fields = clientFields(head.fields, this.#isIntercepted);
     this.#client.sendHead(
       head.status,
       head.statusText,
-      clientFields(head.fields, this.#isIntercepted),
+      // RFC 9110 8.6: a 204 has no length to tell.
+      head.status === 204 ? withoutFields(fields, isContentLength) : fields,
     );
   }
 
@@ -132,4 +135,8 @@ export class Forwarding implements UpstreamObserver, ClientListener {
       this.#plane.usage.markAnswered(winner.secretId, winner.versionId, nowMs);
     }
   }
+}
+
+function isContentLength(normalizedName: string): boolean {
+  return normalizedName === 'content-length';
 }

@@ -10,8 +10,8 @@ import { RawOrigin } from '../support/raw-origin.ts';
 import { TestAuthority } from '../support/test-authority.ts';
 
 const authority = new TestAuthority();
-const names = ['utf8', 'latin1', 'empty'].map((name) => `${name}.example.test`);
-const [utf8 = '', latin1 = '', empty = ''] = names;
+const names = ['utf8', 'latin1', 'empty', 'nocontent'].map((name) => `${name}.example.test`);
+const [utf8 = '', latin1 = '', empty = '', noContent = ''] = names;
 const reasons = { [utf8]: 'caf\xc3\xa9 \xe2\x9c\x93', [latin1]: 'caf\xe9', [empty]: '' };
 let product: Product;
 let sandbox: TestSandbox;
@@ -27,6 +27,11 @@ beforeAll(async () => {
     origins.push(origin);
     hosts[name] = origin.address;
   }
+  const head = 'HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nX-Sign: there\r\n\r\n';
+  const scripts = [[{ await: '\r\n\r\n' }, { send: head }]];
+  const bodiless = await RawOrigin.start({ leaf, scripts });
+  origins.push(bodiless);
+  hosts[noContent] = bodiless.address;
   product = await startProduct({ originCa: authority.caPem, hosts });
   await product.createSecret('api', mintCanary(), { auth: { type: 'bearer' }, hosts: names });
   sandbox = await product.createSandbox({ secrets: { KEY: 'api' } });
@@ -48,4 +53,11 @@ test.each([
   expect({ status: answer.status, reason: answer.reason }).toEqual({ status: 200, reason });
   expect(answer.field('x-sign')).toBe('\xe2\x9c\x93');
   expect(answer.text()).toBe('hi');
+});
+
+test('a 204 has no length, whatever the origin says', async () => {
+  using tunnel = await product.openTunnel(sandbox, `${noContent}:443`);
+  const answer = await tunnel.request({ path: '/' });
+  expect([answer.status, answer.field('x-sign')]).toEqual([204, 'there']);
+  expect(answer.field('content-length')).toBeUndefined();
 });
