@@ -102,7 +102,7 @@ export function loadCatalogue(file: URL = CATALOGUE_FILE): ProviderCatalogue {
 
 function checkParams(provider: Provider, params: Readonly<Record<string, string>>): void {
   for (const name of Object.keys(params)) {
-    if (provider.params[name] !== undefined) continue;
+    if (Object.hasOwn(provider.params, name)) continue;
     throw fieldError(`provider_params.${name}`, `is no parameter of ${provider.name}`);
   }
   for (const [name, { description, pattern }] of Object.entries(provider.params)) {
@@ -112,8 +112,14 @@ function checkParams(provider: Provider, params: Readonly<Record<string, string>
   }
 }
 
+/** `{{ name }}` as templates write it, `{name}` as hosts do. `{{ value }}` is no parameter and stays. */
+const PARAM_MARK = /\{\{\s*(\w+)\s*\}\}|\{\s*(\w+)\s*\}/g;
+
 function fillParams(text: string, params: Readonly<Record<string, string>>): string {
-  return text.replaceAll(/\{\s*(\w+)\s*\}/g, (mark, name: string) => params[name] ?? mark);
+  return text.replaceAll(PARAM_MARK, (mark, inTemplate?: string, inName?: string) => {
+    const name = inTemplate ?? inName ?? '';
+    return Object.hasOwn(params, name) ? (params[name] ?? mark) : mark;
+  });
 }
 
 function fillAuth(auth: Auth, fill: (text: string) => string): Auth {

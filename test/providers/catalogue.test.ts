@@ -110,12 +110,23 @@ describe('tenant variables', () => {
     });
   });
 
+  test('are written with two braces in templates, and leave the value alone', () => {
+    const headers = { 'X-Pair': '{{ email }}:{{ value }}', 'X-Site': '{{site}} {{value}}' };
+    const custom = new ProviderCatalogue([{ ...jira, auth: { type: 'custom', headers } }]);
+    const { auth } = custom.fillPreset('jira', { site: 'acme', email: 'a@b.example' });
+    expect(auth).toEqual({
+      type: 'custom',
+      headers: { 'X-Pair': 'a@b.example:{{ value }}', 'X-Site': 'acme {{value}}' },
+    });
+  });
+
   test.each([
     [{ email: 'a@b' }],
     [{ site: '*', email: 'a@b' }],
     [{ site: 'evil.example/', email: 'a@b' }],
     [{ site: 'acme\n', email: 'a@b' }],
     [{ site: 'acme', email: 'a@b', more: 'x' }],
+    [{ site: 'acme', email: 'a@b', constructor: 'x' }],
   ])('%j is refused', (params) => {
     expect(() => own.fillPreset('jira', params as Record<string, string>)).toThrow(ControlError);
   });
