@@ -15,6 +15,8 @@ export const storedValue = z
   .transform((text) => new Hidden(text))
   .openapi({
     type: 'string',
+    minLength: 1,
+    maxLength: FIXED.facadeValueCharsMax,
     description: 'Cleartext. Never trimmed, never shown.',
     writeOnly: true,
   });

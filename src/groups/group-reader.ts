@@ -43,9 +43,9 @@ export class GroupReader {
     return { group, members: rows };
   }
 
-  async viewDefault(actor: Actor): Promise<GroupView> {
+  async viewDefault(actor: Actor, limit = DEFAULT_MEMBERS_MAX): Promise<GroupView> {
     checkRole(actor, 'read');
-    const filter = { isUngrouped: true, limit: DEFAULT_MEMBERS_MAX };
+    const filter = { isUngrouped: true, limit };
     return { group: null, members: (await this.listMembers(actor, filter)).rows };
   }
 
@@ -61,9 +61,9 @@ export class GroupReader {
       members: members.filter((member) => member.groupId === group.id),
     }));
     if (!isAsked(filter)) return { rows, total: page.total };
-    const builtIn = await this.viewDefault(actor);
-    if (builtIn.members.length === 0) return { rows, total: page.total };
     const hasRoom = rows.length < filter.limit && filter.offset <= page.total;
+    const builtIn = await this.viewDefault(actor, hasRoom ? DEFAULT_MEMBERS_MAX : 1);
+    if (builtIn.members.length === 0) return { rows, total: page.total };
     return { rows: hasRoom ? [...rows, builtIn] : rows, total: page.total + 1 };
   }
 

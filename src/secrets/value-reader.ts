@@ -7,7 +7,7 @@ import type { Hidden } from '../kernel/hidden.ts';
 import type { SealedVersion } from './secret.ts';
 
 export interface ValueReader {
-  /** Refusal `credential_unavailable` when the envelope does not open. */
+  /** False, too, when the envelope does not open. */
   isSameValue(version: SealedVersion, value: Hidden): boolean;
   /** Refusal `credential_unavailable`. */
   openVersion(version: SealedVersion): Hidden;

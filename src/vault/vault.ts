@@ -86,8 +86,14 @@ export class Vault implements ValueSealer, ValueOpener, ValueReader, ItemVault {
     }
   }
 
+  /** What does not open is not the same: it can still be written over. */
   isSameValue(version: SealedVersion, value: Hidden): boolean {
-    return this.openVersion(version).reveal() === value.reveal();
+    try {
+      return this.openVersion(version).reveal() === value.reveal();
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
   }
 
   sealItem(name: string, content: Uint8Array): Uint8Array {

@@ -174,3 +174,11 @@ test('reveal opens a version without a permit and leaves nothing warm', () => {
   expect(vault.openVersion(version).reveal()).toBe(CANARY);
   expect(() => vault.openVersion({ ...version, secretId: 'secret-2' })).toThrow(Refusal);
 });
+
+test('compares a value with a sealed one; what does not open is not the same', () => {
+  const vault = newVault();
+  const version = sealed(vault, CANARY);
+  expect(vault.isSameValue(version, new Hidden(CANARY))).toBe(true);
+  expect(vault.isSameValue(version, new Hidden(`${CANARY}x`))).toBe(false);
+  expect(vault.isSameValue({ ...version, id: 'version-2' }, new Hidden(CANARY))).toBe(false);
+});
