@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { parse } from 'yaml';
 import { CommandFault, usageFault } from './command-fault.ts';
 import { EXIT_CODES } from './exit-codes.ts';
-import { collect, collectPairs, collectPorts, parseWholeNumber } from './option-parsers.ts';
+import { collect, collectPairs, collectPorts, parseSignedNumber } from './option-parsers.ts';
 
 export interface AuthOptions {
   readonly provider?: string;
@@ -44,7 +44,7 @@ export function addAuthOptions(command: Command): Command {
     .option('--port <number>', 'port it may go to (default 443)', collectPorts)
     .option('--method <name>', 'only these methods', collect)
     .option('--path <pattern>', 'only these paths: /a/*, /a/**', collect)
-    .option('--priority <number>', 'decides between equals', parseWholeNumber)
+    .option('--priority <number>', 'decides between equals, -1000 to 1000', parseSignedNumber)
     .option('--on-existing <what>', 'replace or keep a credential the client sent')
     .option('--description <text>', 'for people')
     .option('--allow-plaintext', 'also on plain http://')

@@ -25,6 +25,11 @@ export function parseWholeNumber(value: string): number {
   return Number(value);
 }
 
+/** A whole number, below zero too. */
+export function parseSignedNumber(value: string): number {
+  return value.startsWith('-') ? -parseWholeNumber(value.slice(1)) : parseWholeNumber(value);
+}
+
 /** Ports, several times. */
 export function collectPorts(value: string, previous: readonly number[] = []): number[] {
   const port = parseWholeNumber(value);

@@ -63,7 +63,8 @@ function readBytes(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new CommandFault(`cannot read the value file ${file}`, {
+    // Its name is not repeated: by mistake it may be the value.
+    throw new CommandFault('cannot read the file that --value-file names', {
       cause,
       hint: 'It holds the value alone.',
       exitCode: EXIT_CODES.usage,
@@ -73,8 +74,10 @@ function readBytes(file: string): Buffer {
 
 function readVariable(terminal: Terminal, name: string): string {
   const value = terminal.environment[name];
-  if (value === undefined) throw usageFault(`the variable ${name} is not set`);
-  return value;
+  if (value !== undefined) return value;
+  // What does not look like a variable may be the value, by mistake: it is not repeated.
+  const shown = /^[A-Z_][A-Z0-9_]{0,63}$/.test(name) ? ` ${name}` : ' that --value-env names';
+  throw usageFault(`the variable${shown} is not set`, 'Export it, or name another.');
 }
 
 /** Bytes that are no text would otherwise be replaced without a word. */
