@@ -222,7 +222,7 @@ const LIMIT_NOTES: Readonly<Record<LimitName, string>> = {
   upstreamConnectionsPerPoolMax: 'Connections to one origin.',
   upstreamConnectionsMax: 'Connections to all origins.',
   upstreamIdleTimeoutMs: 'An unused connection to an origin.',
-  http2StreamsMax: 'HTTP/2 streams of one connection.',
+  http2StreamsMax: 'HTTP/2 streams of one connection; without effect until HTTP/2 is served.',
   dnsLookupsPerSandboxMax: 'Name look-ups one sandbox has in flight.',
   dnsCacheMax: 'Names kept.',
   auditQueueMax: 'Events held in memory before the trail is full.',
