@@ -64,7 +64,7 @@ function readBytes(file: string): Buffer {
     return readFileSync(file);
   } catch (cause) {
     // Its name is not repeated: by mistake it may be the value.
-    throw new CommandFault('cannot read the file that --value-file names', {
+    throw new CommandFault('cannot read the file that holds the value', {
       cause,
       hint: 'It holds the value alone.',
       exitCode: EXIT_CODES.usage,
@@ -76,7 +76,7 @@ function readVariable(terminal: Terminal, name: string): string {
   const value = terminal.environment[name];
   if (value !== undefined) return value;
   // What does not look like a variable may be the value, by mistake: it is not repeated.
-  const shown = /^[A-Z_][A-Z0-9_]{0,63}$/.test(name) ? ` ${name}` : ' that --value-env names';
+  const shown = /^[A-Z_][A-Z0-9_]{0,63}$/.test(name) ? ` ${name}` : ' that holds the value';
   throw usageFault(`the variable${shown} is not set`, 'Export it, or name another.');
 }
 

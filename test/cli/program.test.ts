@@ -114,8 +114,8 @@ test.each([
   [['secret', 'rotate', 'x', '--value=planted-1'], "unknown option '--value'"],
   [['secret', 'rotate', 'x', "--value='planted-1'\n'"], "unknown option '--value'"],
   [['secret', 'create', 'x', '--header', 'planted-1'], '--header is no header line'],
-  [['secret', 'rotate', 'x', '--value-env', 'planted_1'], 'the variable that --value-env names'],
-  [['secret', 'rotate', 'x', '--value-file', 'planted/1'], 'the file that --value-file names'],
+  [['secret', 'rotate', 'x', '--value-env', 'planted_1'], 'the variable that holds the value'],
+  [['secret', 'rotate', 'x', '--value-file', 'planted/1'], 'the file that holds the value'],
   [['explain', 'https://a.example', '--sandbox', 's', '--header', 'planted-1'], 'no header line'],
 ])('I3 a value typed where it does not belong is not repeated: %j', async (args, message) => {
   const { code, stdout, stderr } = await runSallyport(args, { env: NOWHERE });
