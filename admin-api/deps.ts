@@ -1,4 +1,5 @@
 /** What the control plane is given by the composition root: domain services and a few windows. */
+import type { ActivityJournal } from '../src/activity/activity-journal.ts';
 import type { AuditStore } from '../src/audit/audit-store.ts';
 import type { GroupReader } from '../src/groups/group-reader.ts';
 import type { GroupService } from '../src/groups/group-service.ts';
@@ -36,6 +37,7 @@ export interface AdminDeps {
   /** Which other systems' APIs are served beside the native one. */
   readonly compat: { readonly instabase: boolean; readonly truefoundry: boolean };
   readonly catalogue: ProviderCatalogue;
+  readonly activity: Pick<ActivityJournal, 'list'>;
   readonly audit: Pick<AuditStore, 'listNetwork'>;
   readonly explain: (query: ExplainQuery) => Promise<Explanation>;
   readonly ca: () => CaMaterial;

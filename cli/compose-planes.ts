@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { startAdmin } from '../admin-api/start.ts';
 import { createAdminHandler } from '../admin-api/handler.ts';
 import { createMetricsHandler } from '../admin-api/metrics-handler.ts';
+import { ActivityJournal } from '../src/activity/activity-journal.ts';
 import { makeBundle } from '../src/ca/bundle.ts';
 import { systemBundlePem } from '../src/egress/trust.ts';
 import { GroupReader } from '../src/groups/group-reader.ts';
@@ -83,7 +84,8 @@ export async function startPlanes({
     ca: () => ({ caPem: core.authority.caPem, bundlePem }),
     metrics: core.metrics,
     ready: () => core.store.ping(),
-    proxyUrl: () => `http://${reachableAddress(dataPlane.proxy.address)}`,
+    proxyUrl: () =>
+      settings.proxy.publicUrl ?? `http://${reachableAddress(dataPlane.proxy.address)}`,
     logger: core.logger,
     clock: core.clock,
     limits: settings.limits,
@@ -127,7 +129,14 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
   const catalogue = loadCatalogue();
   const { allowReveal, allowWidening } = settings.secrets;
   const values = core.vault;
-  const revealer = new SecretRevealer({ secrets: store.secrets, values, logger, allowReveal });
+  const activity = new ActivityJournal({ store: store.activity, clock, logger });
+  const revealer = new SecretRevealer({
+    secrets: store.secrets,
+    values,
+    activity,
+    logger,
+    allowReveal,
+  });
   const secrets = new SecretService({
     store: store.secrets,
     organizations: store.organizations,
@@ -136,6 +145,7 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     catalogue,
     sealer: core.vault,
     changes,
+    activity,
     clock,
     logger,
     allowWidening,
@@ -153,6 +163,7 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     organizations,
     binder,
     changes,
+    activity,
     clock,
   });
   const bindings = new BindingService({
@@ -160,10 +171,11 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     sandboxes,
     binder,
     changes,
+    activity,
     clock,
   });
-  const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
-  const tenants = new OrganizationService({ store: organizations, changes, clock });
+  const apiKeys = new ApiKeyService({ store: organizations, activity, clock, logger });
+  const tenants = new OrganizationService({ store: organizations, changes, activity, clock });
   const groups = new GroupService({
     store: store.groups,
     secrets: store.secrets,
@@ -173,11 +185,22 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     catalogue,
     sealer: core.vault,
     changes,
+    activity,
     clock,
     allowWidening,
   });
   const groupReader = new GroupReader({ store: store.groups, organizations, revealer });
-  return { secrets, sandboxes, bindings, apiKeys, tenants, groups, groupReader, catalogue };
+  return {
+    secrets,
+    sandboxes,
+    bindings,
+    apiKeys,
+    tenants,
+    groups,
+    groupReader,
+    catalogue,
+    activity,
+  };
 }
 
 /** Reverse order of opening; a second call with `hasten` ends the drain of the first. */

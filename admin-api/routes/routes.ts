@@ -7,6 +7,7 @@ import { renderDocsPage } from '../docs-page.ts';
 import { createOpenApiDocument } from '../openapi.ts';
 import { respondText } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { defineActivityRoutes } from './activity.ts';
 import { defineApiKeyRoutes } from './api-keys.ts';
 import { defineBindingRoutes } from './bindings.ts';
 import { defineExplainRoutes } from './explain.ts';
@@ -24,6 +25,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
     ...defineSandboxRoutes(deps),
     ...defineBindingRoutes(deps),
     ...defineNetworkRoutes(deps),
+    ...defineActivityRoutes(deps),
     ...defineOrganizationRoutes(deps),
     ...defineApiKeyRoutes(deps),
     ...defineExplainRoutes(deps),

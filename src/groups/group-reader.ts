@@ -102,7 +102,7 @@ export class GroupReader {
   async readValue(actor: Actor, member: Member): Promise<Hidden | undefined> {
     const { revealer } = this.#deps;
     if (!revealer.isAllowed || !(await this.#mayRevealIn(actor, member.groupId))) return undefined;
-    return revealer.reveal(actor, member.secret.id, member.secret.version);
+    return revealer.reveal(actor, member.secret, member.secret.version);
   }
 
   /** Viewers see keys, never values. */

@@ -3,6 +3,9 @@
  * transaction, all or nothing; a change is in force when its promise resolves. Secrets in no group are
  * the built-in group `default`, which everybody sees and nobody writes.
  */
+import type { DeedRecorder } from '../activity/activity-journal.ts';
+import type { Deed } from '../activity/activity.ts';
+import { showChange, showGroup } from '../activity/shown-fields.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
 import { fieldError } from '../kernel/field-error.ts';
@@ -10,7 +13,12 @@ import { mintId } from '../kernel/ids.ts';
 import type { Actor } from '../organizations/actor.ts';
 import { checkRole } from '../organizations/roles.ts';
 import type { PolicyChanges } from '../policy/policy-feed.ts';
-import { SecretDrafter, type SecretDrafterDeps } from '../secrets/secret-drafter.ts';
+import { changeDeed, creationDeed, deletionDeed } from '../secrets/secret-deed.ts';
+import {
+  type DraftedChange,
+  SecretDrafter,
+  type SecretDrafterDeps,
+} from '../secrets/secret-drafter.ts';
 import { DEFAULT_GROUP, groupedName, splitName } from '../secrets/secret-reference.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { ValueReader } from '../secrets/value-reader.ts';
@@ -36,6 +44,7 @@ export interface GroupServiceDeps extends SecretDrafterDeps {
   readonly secrets: Pick<SecretStore, 'readVersion' | 'deleteSecret'>;
   readonly values: Pick<ValueReader, 'isSameValue'>;
   readonly changes: PolicyChanges;
+  readonly activity: DeedRecorder;
   readonly clock: Clock;
 }
 
@@ -63,6 +72,8 @@ export class GroupService {
       inserted.push(await inField(index, () => this.#draftNew(actor, group, key, said)));
     }
     await this.#deps.store.insertGroup(group, inserted);
+    const made = inserted.map(({ secret }) => creationDeed(secret));
+    await this.#deps.activity.recordDone(actor, groupDeed(null, group), ...made);
     return group;
   }
 
@@ -73,14 +84,16 @@ export class GroupService {
     isDryRun: boolean,
   ): Promise<SecretGroup> {
     checkManifest(manifest);
-    const { store, clock } = this.#deps;
+    const { store, clock, activity } = this.#deps;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const before = await store.readGroupByName(actor.organizationId, manifest.name);
       // A group one may not see answers like one that is not there.
       if (before === undefined || decideGroupRole(actor, before) === null) {
         checkRole(actor, 'administer');
         const group = this.#newGroup(actor, manifest.name, null, manifest);
-        if (!isDryRun) await store.insertGroup(group, []);
+        if (isDryRun) return group;
+        await store.insertGroup(group, []);
+        await activity.recordDone(actor, groupDeed(null, group));
         return group;
       }
       checkGroupRole(actor, before, 'secret-group-admin');
@@ -92,7 +105,10 @@ export class GroupService {
         revision: before.revision + 1,
       };
       const unchanged = { inserted: [], updated: [], deletedIds: [], atMs: nowMs };
-      if (isDryRun || (await store.writeGroup({ group, ...unchanged }))) return group;
+      if (isDryRun) return group;
+      if (!(await store.writeGroup({ group, ...unchanged }))) continue;
+      await activity.recordDone(actor, groupDeed(before, group));
+      return group;
     }
     throw contended();
   }
@@ -123,15 +139,20 @@ export class GroupService {
       const byKey = new Map(members.rows.map((member) => [keyOf(member), member]));
       const inserted: NewSecret[] = [];
       const updated: ChangedSecret[] = [];
+      const deeds: Deed[] = [];
       for (const [index, { key, input }] of said.entries()) {
         const member = byKey.get(key);
         byKey.delete(key);
         if (member === undefined) {
-          inserted.push(await inField(index, () => this.#draftNew(actor, before, key, input)));
+          const made = await inField(index, () => this.#draftNew(actor, before, key, input));
+          inserted.push(made);
+          deeds.push(creationDeed(made.secret));
           continue;
         }
         const change = await inField(index, () => this.#draftChange(actor, member, { key, input }));
-        if (change !== null) updated.push(change);
+        if (change === null) continue;
+        updated.push({ secret: change.secret, version: change.version });
+        deeds.push(changeDeed(member.secret, change));
       }
       const atMs = clock.nowMs();
       const group: SecretGroup = {
@@ -142,7 +163,11 @@ export class GroupService {
       const deletedIds = [...byKey.values()].map(({ secret }) => secret.id);
       if (!(await store.writeGroup({ group, inserted, updated, deletedIds, atMs }))) continue;
       const changedIds = updated.map(({ secret }) => secret.id);
-      await this.#announce(actor, [...changedIds, ...deletedIds]);
+      deeds.push(...[...byKey.values()].map(({ secret }) => deletionDeed(secret)));
+      await Promise.all([
+        this.#announce(actor, [...changedIds, ...deletedIds]),
+        this.#deps.activity.recordDone(actor, groupDeed(before, group), ...deeds),
+      ]);
       return group;
     }
     throw contended();
@@ -150,12 +175,18 @@ export class GroupService {
 
   /** With its secrets. */
   async delete(actor: Actor, id: string): Promise<void> {
-    await this.read(actor, id, 'secret-group-admin');
+    const group = await this.read(actor, id, 'secret-group-admin');
     checkWholeReach(actor);
-    const { store, clock } = this.#deps;
+    const { store, clock, activity } = this.#deps;
+    const members = await store.listMembers(actor.organizationId, { groupIds: [id] });
     const gone = await store.deleteGroup(actor.organizationId, id, clock.nowMs());
     if (gone === undefined) throw new ControlError('not_found');
-    await this.#announce(actor, gone);
+    const deleted = members.rows.filter(({ secret }) => gone.includes(secret.id));
+    const deeds = deleted.map(({ secret }) => deletionDeed(secret));
+    await Promise.all([
+      this.#announce(actor, gone),
+      activity.recordDone(actor, groupDeed(group, null), ...deeds),
+    ]);
   }
 
   /** One secret of a group; how many were deleted, all versions counted as one secret. */
@@ -170,7 +201,10 @@ export class GroupService {
     if (!(await secrets.deleteSecret(actor.organizationId, id, clock.nowMs()))) {
       throw new ControlError('not_found');
     }
-    await this.#announce(actor, [id]);
+    await Promise.all([
+      this.#announce(actor, [id]),
+      this.#deps.activity.recordDone(actor, deletionDeed(member.secret)),
+    ]);
     return 1;
   }
 
@@ -208,7 +242,7 @@ export class GroupService {
     actor: Actor,
     { secret, versions }: Member,
     { input }: KeyInput,
-  ): Promise<ChangedSecret | null> {
+  ): Promise<DraftedChange | null> {
     const isSame = await this.#isActiveValue(secret.id, versions, actor, input);
     const says = Object.entries(input).some(
       ([field, value]) => value !== undefined && !(field === 'value' && isSame),
@@ -250,6 +284,24 @@ async function inField<T>(index: number, work: () => Promise<T>): Promise<T> {
     if (!(error instanceof ControlError) || fault === undefined) throw error;
     throw fieldError(`secrets[${index}].${fault.path}`, fault.message, error.code);
   }
+}
+
+function groupDeed(before: SecretGroup | null, after: SecretGroup | null): Deed {
+  const group = after ?? before;
+  const target = { targetId: group?.id ?? '', targetName: group?.name ?? '' };
+  if (before !== null && after !== null) {
+    return {
+      action: 'group.update',
+      ...target,
+      ...showChange(showGroup(before), showGroup(after)),
+    };
+  }
+  return {
+    action: after === null ? 'group.delete' : 'group.create',
+    ...target,
+    before: before && showGroup(before),
+    after: after && showGroup(after),
+  };
 }
 
 function contended(): ControlError {

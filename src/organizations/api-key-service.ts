@@ -3,6 +3,8 @@
  * stored as SHA-256. Unknown keys are slowed per address; valid ones never.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeedRecorder } from '../activity/activity-journal.ts';
+import { showApiKey } from '../activity/shown-fields.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
 import { hashToken, mintId, mintToken } from '../kernel/ids.ts';
@@ -27,6 +29,7 @@ export interface ApiKeyInput {
 
 export interface ApiKeyServiceDeps {
   readonly store: OrganizationStore;
+  readonly activity: DeedRecorder;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -38,6 +41,7 @@ const HELD_REFUSALS_MAX = 64;
 export class ApiKeyService {
   readonly #store: OrganizationStore;
   readonly #clock: Clock;
+  readonly #activity: DeedRecorder;
   readonly #uses: KeyUseBook;
   readonly #unknown: UnknownKeyWatch;
   #heldRefusals = 0;
@@ -45,6 +49,7 @@ export class ApiKeyService {
   constructor(deps: ApiKeyServiceDeps) {
     this.#store = deps.store;
     this.#clock = deps.clock;
+    this.#activity = deps.activity;
     this.#uses = new KeyUseBook(deps.store, deps.logger);
     this.#unknown = new UnknownKeyWatch(deps.clock);
   }
@@ -98,6 +103,13 @@ export class ApiKeyService {
       lastUsedAtMs: null,
     };
     await this.#store.insertApiKey(apiKey);
+    await this.#activity.recordDone(actor, {
+      action: 'api_key.create',
+      targetId: apiKey.id,
+      targetName: apiKey.name,
+      before: null,
+      after: showApiKey(apiKey),
+    });
     return { apiKey, key };
   }
 
@@ -118,9 +130,17 @@ export class ApiKeyService {
 
   /** ControlError `not_found`, or `conflict` for the last admin key. */
   async delete(actor: Actor, id: string): Promise<void> {
-    const isVisible = (await this.list(actor)).some((key) => key.id === id);
-    if (isVisible && (await this.#store.deleteApiKey(actor.organizationId, id))) return;
-    throw new ControlError('not_found');
+    const found = (await this.list(actor)).find((key) => key.id === id);
+    if (found === undefined || !(await this.#store.deleteApiKey(actor.organizationId, id))) {
+      throw new ControlError('not_found');
+    }
+    await this.#activity.recordDone(actor, {
+      action: 'api_key.delete',
+      targetId: id,
+      targetName: found.name,
+      before: showApiKey(found),
+      after: null,
+    });
   }
 
   /** Writes what is still in memory. */

@@ -2,6 +2,8 @@
  * Organizations (by a root key) and the workspaces in one (by its admins). What is deleted loses what it
  * had open: the sandboxes of an organization end with it, and a workspace goes only when it is empty.
  */
+import type { DeedRecorder } from '../activity/activity-journal.ts';
+import type { ActivityAction } from '../activity/activity.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
 import { fieldError } from '../kernel/field-error.ts';
@@ -16,6 +18,7 @@ import { checkRole, isWorkspaceInReach } from './roles.ts';
 export interface OrganizationServiceDeps {
   readonly store: OrganizationStore;
   readonly changes: PolicyChanges;
+  readonly activity: DeedRecorder;
   readonly clock: Clock;
 }
 
@@ -43,6 +46,7 @@ export class OrganizationService {
     const organization = { id: mintId(), name, createdAtMs: this.#deps.clock.nowMs() };
     const first = newWorkspace(organization.id, DEFAULT_NAME, organization.createdAtMs);
     await this.#deps.store.insertOrganization(organization, first);
+    await this.#record(actor, 'organization.create', organization);
     return organization;
   }
 
@@ -69,6 +73,7 @@ export class OrganizationService {
     for (const sandboxId of sandboxIds) {
       await changes.announce({ kind: 'sandbox', organizationId, sandboxId });
     }
+    await this.#record(actor, 'organization.delete', organization);
   }
 
   async createWorkspace(actor: Actor, text: string): Promise<Workspace> {
@@ -79,6 +84,7 @@ export class OrganizationService {
     }
     const workspace = newWorkspace(actor.organizationId, name, this.#deps.clock.nowMs());
     await this.#deps.store.insertWorkspace(workspace);
+    await this.#record(actor, 'workspace.create', workspace);
     return workspace;
   }
 
@@ -100,10 +106,26 @@ export class OrganizationService {
   async deleteWorkspace(actor: Actor, idOrName: string): Promise<void> {
     checkRole(actor, 'administer');
     const workspace = await this.readWorkspace(actor, idOrName);
-    const isDeleted =
-      workspace !== undefined &&
-      (await this.#deps.store.deleteWorkspace(actor.organizationId, workspace.id));
-    if (!isDeleted) throw new ControlError('not_found');
+    if (workspace === undefined) throw new ControlError('not_found');
+    if (!(await this.#deps.store.deleteWorkspace(actor.organizationId, workspace.id))) {
+      throw new ControlError('not_found');
+    }
+    await this.#record(actor, 'workspace.delete', workspace);
+  }
+
+  #record(
+    actor: Actor,
+    action: ActivityAction,
+    { id, name }: Organization | Workspace,
+  ): Promise<void> {
+    const isCreated = action.endsWith('.create');
+    return this.#deps.activity.recordDone(actor, {
+      action,
+      targetId: id,
+      targetName: name,
+      before: isCreated ? null : { name },
+      after: isCreated ? { name } : null,
+    });
   }
 }
 

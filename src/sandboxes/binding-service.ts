@@ -2,6 +2,8 @@
  * Attaching secrets to a running sandbox and detaching them. A detached binding stays as a tombstone, so
  * that its placeholder is refused by name instead of travelling. In force when the promise resolves.
  */
+import type { DeedRecorder } from '../activity/activity-journal.ts';
+import type { Deed } from '../activity/activity.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
 import { fieldError } from '../kernel/field-error.ts';
@@ -20,6 +22,7 @@ export interface BindingServiceDeps {
   readonly sandboxes: Pick<SandboxService, 'read'>;
   readonly binder: SecretBinder;
   readonly changes: PolicyChanges;
+  readonly activity: DeedRecorder;
   readonly clock: Clock;
 }
 
@@ -55,7 +58,18 @@ export class BindingService {
       'env_key',
     );
     await this.#deps.store.insertBinding(binding);
-    await this.#announce(actor, sandboxId);
+    const { envKey, inject } = binding;
+    const deed: Deed = {
+      action: 'sandbox.attach',
+      targetId: sandboxId,
+      targetName: sandbox.name,
+      before: null,
+      after: { env_key: envKey, secret_name: secret.name, inject },
+    };
+    await Promise.all([
+      this.#announce(actor, sandboxId),
+      this.#deps.activity.recordDone(actor, deed),
+    ]);
     return { binding, secretName: secret.name };
   }
 
@@ -63,13 +77,20 @@ export class BindingService {
   async detach(actor: Actor, sandboxId: string, envKey: string): Promise<void> {
     checkRole(actor, 'operate');
     checkEnvKey(envKey, 'env_key');
-    await this.#deps.sandboxes.read(actor, sandboxId);
-    const { store, clock } = this.#deps;
+    const { sandbox } = await this.#deps.sandboxes.read(actor, sandboxId);
+    const { store, clock, activity } = this.#deps;
     const { organizationId } = actor;
     if (!(await store.detachBinding(organizationId, sandboxId, envKey, clock.nowMs()))) {
       throw new ControlError('not_found', { message: `Nothing is bound to ${envKey}.` });
     }
-    await this.#announce(actor, sandboxId);
+    const deed: Deed = {
+      action: 'sandbox.detach',
+      targetId: sandboxId,
+      targetName: sandbox.name,
+      before: { env_key: envKey },
+      after: null,
+    };
+    await Promise.all([this.#announce(actor, sandboxId), activity.recordDone(actor, deed)]);
   }
 
   #announce(actor: Actor, sandboxId: string): Promise<void> {

@@ -3,6 +3,8 @@
  * Tokens are shown once and stored as hashes. A change is in force when its promise resolves. Bindings
  * are the business of `BindingService`.
  */
+import type { DeedRecorder } from '../activity/activity-journal.ts';
+import type { ActivityAction } from '../activity/activity.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
 import { fieldError } from '../kernel/field-error.ts';
@@ -13,6 +15,7 @@ import { DEFAULT_NAME } from '../organizations/bootstrap.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { checkRole, isWorkspaceInReach } from '../organizations/roles.ts';
 import type { PolicyChange, PolicyChanges } from '../policy/policy-feed.ts';
+import { sandboxDeed } from './sandbox-deed.ts';
 import type { SandboxChange, SandboxInput } from './sandbox-input.ts';
 import {
   checkEnvVars,
@@ -31,6 +34,7 @@ export interface SandboxServiceDeps {
   readonly organizations: Pick<OrganizationStore, 'listWorkspaces' | 'readWorkspace'>;
   readonly binder: SecretBinder;
   readonly changes: PolicyChanges;
+  readonly activity: DeedRecorder;
   readonly clock: Clock;
 }
 
@@ -60,6 +64,9 @@ export class SandboxService {
     const { token, stored } = this.#mintToken(sandbox);
     const bindings = bound.map(({ binding }) => binding);
     await this.#deps.store.insertSandbox(sandbox, bindings, stored);
+    const named = Object.fromEntries(bound.map((row) => [row.binding.envKey, row.secretName]));
+    const deed = sandboxDeed('sandbox.create', null, sandbox, { secrets: named });
+    await this.#deps.activity.recordDone(actor, deed);
     // Nobody can have asked for it before, but who is identified by source has changed.
     if (sandbox.sourceCidrs.length > 0) {
       await this.#announce('sandbox', sandbox.organizationId, sandbox.id);
@@ -93,7 +100,7 @@ export class SandboxService {
     if (change.metadata !== undefined) checkMetadata(change.metadata);
     const network = change.network === undefined ? undefined : parseNetwork(change.network);
     const name = change.name === undefined ? undefined : parseSandboxName(change.name);
-    return this.#change(actor, id, (before, nowMs) => {
+    return this.#change(actor, id, 'sandbox.update', (before, nowMs) => {
       if (network !== undefined && before.status === 'paused') {
         throw new ControlError('conflict', { message: 'network cannot change while paused' });
       }
@@ -114,7 +121,7 @@ export class SandboxService {
 
   /** ControlError `conflict` when it is paused already. */
   async pause(actor: Actor, id: string): Promise<SandboxRow> {
-    return this.#change(actor, id, (before, nowMs) => {
+    return this.#change(actor, id, 'sandbox.pause', (before, nowMs) => {
       if (before.status === 'paused') {
         throw new ControlError('conflict', { message: 'The sandbox is paused already.' });
       }
@@ -127,7 +134,7 @@ export class SandboxService {
     checkRole(actor, 'operate');
     const row = await this.read(actor, id);
     if (row.sandbox.status === 'active') return row;
-    return this.#change(actor, id, (_before, nowMs) => ({
+    return this.#change(actor, id, 'sandbox.resume', (_before, nowMs) => ({
       status: 'active',
       pausedAtMs: null,
       autoDeleteAtMs: null,
@@ -138,10 +145,13 @@ export class SandboxService {
   /** Its tokens, connections and placeholders end at once. */
   async delete(actor: Actor, id: string): Promise<void> {
     checkRole(actor, 'operate');
-    await this.read(actor, id);
+    const { sandbox } = await this.read(actor, id);
     const isDeleted = await this.#deps.store.deleteSandbox(actor.organizationId, id);
     if (!isDeleted) throw new ControlError('not_found');
-    await this.#announce('sandbox', actor.organizationId, id);
+    await Promise.all([
+      this.#announce('sandbox', actor.organizationId, id),
+      this.#deps.activity.recordDone(actor, sandboxDeed('sandbox.delete', sandbox, null)),
+    ]);
   }
 
   /** A new token; the others end at once or `overlapSeconds` from now. */
@@ -150,7 +160,11 @@ export class SandboxService {
     const { sandbox } = await this.read(actor, id);
     const { token, stored } = this.#mintToken(sandbox);
     await this.#deps.store.replaceToken(stored, stored.createdAtMs + overlapSeconds * 1_000);
-    await this.#announce('token', sandbox.organizationId, id);
+    const said = { overlap_seconds: overlapSeconds };
+    await Promise.all([
+      this.#announce('token', sandbox.organizationId, id),
+      this.#deps.activity.recordDone(actor, sandboxDeed('sandbox.token', sandbox, sandbox, said)),
+    ]);
     return token;
   }
 
@@ -158,12 +172,16 @@ export class SandboxService {
   async disconnect(actor: Actor, id: string): Promise<void> {
     checkRole(actor, 'operate');
     const { sandbox } = await this.read(actor, id);
-    await this.#announce('disconnect', sandbox.organizationId, id);
+    await Promise.all([
+      this.#announce('disconnect', sandbox.organizationId, id),
+      this.#deps.activity.recordDone(actor, sandboxDeed('sandbox.disconnect', sandbox, sandbox)),
+    ]);
   }
 
   async #change(
     actor: Actor,
     id: string,
+    action: ActivityAction,
     decide: (before: Sandbox, nowMs: number) => Partial<Sandbox>,
   ): Promise<SandboxRow> {
     checkRole(actor, 'operate');
@@ -173,7 +191,10 @@ export class SandboxService {
       const revision = before.revision + 1;
       const sandbox = { ...before, ...decide(before, nowMs), updatedAtMs: nowMs, revision };
       if (await this.#deps.store.updateSandbox(sandbox)) {
-        await this.#announce('sandbox', sandbox.organizationId, id);
+        await Promise.all([
+          this.#announce('sandbox', sandbox.organizationId, id),
+          this.#deps.activity.recordDone(actor, sandboxDeed(action, before, sandbox)),
+        ]);
         return { sandbox, bindings };
       }
     }

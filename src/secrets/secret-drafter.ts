@@ -28,6 +28,13 @@ export interface SecretDrafterDeps {
   readonly allowWidening: boolean;
 }
 
+export interface DraftedChange {
+  readonly secret: Secret;
+  readonly version: SealedVersion | null;
+  /** Fields widened without the value, as `secrets.allow_widening` permits. */
+  readonly widened: readonly string[];
+}
+
 export class SecretDrafter {
   readonly #deps: SecretDrafterDeps;
 
@@ -76,7 +83,7 @@ export class SecretDrafter {
     before: Secret,
     input: SecretInput,
     isSameValue = false,
-  ): Promise<{ secret: Secret; version: SealedVersion | null }> {
+  ): Promise<DraftedChange> {
     const resolved = await this.#resolveWorkspaces(actor, input, before.allowedWorkspacesType);
     const definition = applySecretInput(before, resolved, this.#deps.catalogue);
     const widened = decideWidening(before, definition);
@@ -103,7 +110,7 @@ export class SecretDrafter {
       updatedBy: actor.subject,
       revision: before.revision + 1,
     };
-    return { secret, version };
+    return { secret, version, widened: input.value === undefined ? widened : [] };
   }
 
   #checkWidening(before: Secret, widened: readonly string[]): void {

@@ -3,6 +3,7 @@
  * do not depend on how a request is spelled: names, placement, widening, who may. Knows storage by
  * contract only, can seal values and never open them. A change is in force when its promise resolves.
  */
+import type { DeedRecorder } from '../activity/activity-journal.ts';
 import type { AuditStore, SecretAuditFilter, SecretAuditRow } from '../audit/audit-store.ts';
 import { ControlError } from '../kernel/errors.ts';
 import type { Hidden } from '../kernel/hidden.ts';
@@ -12,6 +13,7 @@ import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { checkRole, isSecretInReach } from '../organizations/roles.ts';
 import type { PolicyChanges } from '../policy/policy-feed.ts';
 import type { UsageBook } from '../usage/usage-store.ts';
+import { changeDeed, creationDeed, deletionDeed } from './secret-deed.ts';
 import { SecretDrafter, type SecretDrafterDeps } from './secret-drafter.ts';
 import type { SecretInput } from './secret-input.ts';
 import { parseSecretName } from './secret-name.ts';
@@ -34,6 +36,7 @@ export interface SecretServiceDeps extends SecretDrafterDeps {
   readonly audit: Pick<AuditStore, 'listSecretAudit'>;
   readonly usage: Pick<UsageBook, 'pendingOf'>;
   readonly changes: PolicyChanges;
+  readonly activity: DeedRecorder;
   readonly revealer: SecretRevealer;
 }
 
@@ -68,6 +71,7 @@ export class SecretService {
     checkRole(actor, 'administer');
     const { secret, version } = await this.#drafter.draftNew(actor, name, input);
     await this.#deps.store.insertSecret(secret, version);
+    await this.#deps.activity.recordDone(actor, creationDeed(secret));
     return { secret, usage: { lastUsedAtMs: null, lastAnsweredAtMs: null } };
   }
 
@@ -86,7 +90,7 @@ export class SecretService {
     const { row, version } = await this.#resolve(actor, name);
     const number = version ?? row.secret.version;
     return {
-      value: await this.#deps.revealer.reveal(actor, row.secret.id, number),
+      value: await this.#deps.revealer.reveal(actor, row.secret, number),
       version: number,
     };
   }
@@ -130,7 +134,11 @@ export class SecretService {
       const before = await this.#readWhole(actor, name);
       const change = await this.#drafter.draftChange(actor, before.secret, input);
       if (await this.#deps.store.updateSecret(change.secret, change.version)) {
-        await this.#announce(change.secret);
+        const deed = changeDeed(before.secret, change);
+        await Promise.all([
+          this.#announce(change.secret),
+          this.#deps.activity.recordDone(actor, deed),
+        ]);
         return { secret: change.secret, usage: before.usage };
       }
     }
@@ -141,10 +149,11 @@ export class SecretService {
   async delete(actor: Actor, name: string): Promise<void> {
     checkRole(actor, 'administer');
     const { secret } = await this.#readWhole(actor, name);
-    const { store, clock } = this.#deps;
+    const { store, clock, activity } = this.#deps;
     const isDeleted = await store.deleteSecret(actor.organizationId, secret.id, clock.nowMs());
     if (!isDeleted) throw new ControlError('not_found');
-    await this.#announce(secret);
+    const deed = deletionDeed(secret);
+    await Promise.all([this.#announce(secret), activity.recordDone(actor, deed)]);
   }
 
   async listVersions(actor: Actor, name: string): Promise<readonly VersionRow[]> {

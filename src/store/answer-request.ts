@@ -4,6 +4,7 @@ import type { Database, Transaction } from './database.ts';
 import { writeBackup } from './backup.ts';
 import { readMode } from './contract-methods.ts';
 import type { StoreRequest } from './messages.ts';
+import { activityQueries } from './queries/activity-queries.ts';
 import { auditQueries } from './queries/audit-queries.ts';
 import { groupQueries } from './queries/group-queries.ts';
 import { instanceQueries } from './queries/instance-queries.ts';
@@ -25,6 +26,7 @@ const QUERIES: {
   organizations: organizationQueries,
   policy: policyQueries,
   audit: auditQueries,
+  activity: activityQueries,
   usage: usageQueries,
   instance: instanceQueries,
 };

@@ -70,6 +70,7 @@ export const CONTRACT_METHODS: Methods = {
     listNetwork: 'read',
     pruneEvents: 'relaxed',
   },
+  activity: { insertActivity: 'durable', listActivity: 'read' },
   usage: { recordUsage: 'relaxed' },
   instance: { readInstanceItem: 'read', insertInstanceItem: 'durable' },
 };

@@ -7,10 +7,11 @@ import { StartError } from '../kernel/errors.ts';
 import { first } from './migrations/0001-first.ts';
 import { groups } from './migrations/0002-groups.ts';
 import { oldestUsableVersion } from './migrations/0003-oldest-usable-version.ts';
+import { activity } from './migrations/0004-activity.ts';
 import type { Migration, SchemaDialect } from './migrations/migration.ts';
 import type { Tables } from './tables.ts';
 
-const MIGRATIONS: readonly Migration[] = [first, groups, oldestUsableVersion];
+const MIGRATIONS: readonly Migration[] = [first, groups, oldestUsableVersion, activity];
 
 /** The schema version this program reads and writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

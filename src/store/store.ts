@@ -2,6 +2,7 @@
  * The store as the rest of the house sees it: the storage contracts and a lifecycle. Behind it a worker
  * thread owns the database; no SQL runs on the data plane's thread.
  */
+import type { ActivityStore } from '../activity/activity-store.ts';
 import type { AuditStore } from '../audit/audit-store.ts';
 import type { GroupStore } from '../groups/group-store.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
@@ -18,6 +19,7 @@ export interface StoreContracts {
   readonly organizations: OrganizationStore;
   readonly policy: PolicyStore;
   readonly audit: AuditStore;
+  readonly activity: ActivityStore;
   readonly usage: UsageStore;
   readonly instance: InstanceStore;
 }

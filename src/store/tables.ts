@@ -252,6 +252,21 @@ interface AuditWritersTable {
   seen_at_ms: number;
 }
 
+/** What admins did. Fields before and after and what was widened are JSON. */
+export interface ActivityTable {
+  id: Generated<number>;
+  organization_id: string;
+  ts_ms: number;
+  api_key_id: string;
+  subject: string;
+  action: string;
+  target_id: string;
+  target_name: string;
+  before_fields: string | null;
+  after_fields: string | null;
+  widened: string | null;
+}
+
 export interface Tables {
   schema_version: SchemaVersionTable;
   instance_items: InstanceItemsTable;
@@ -272,4 +287,5 @@ export interface Tables {
   audit_counts: AuditCountsTable;
   audit_sequence: AuditSequenceTable;
   audit_writers: AuditWritersTable;
+  activity: ActivityTable;
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AdminDeps, ExplainQuery } from '../../admin-api/deps.ts';
 import { createAdminHandler, type AdminHandler } from '../../admin-api/handler.ts';
+import { ActivityJournal } from '../../src/activity/activity-journal.ts';
 import { GroupReader } from '../../src/groups/group-reader.ts';
 import { GroupService } from '../../src/groups/group-service.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
@@ -108,7 +109,8 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     catalogue,
     neverIntercept: (options.neverIntercept ?? []).map((text) => parseHostPattern(text, 'any')),
   });
-  const common = { changes: announcer, clock, logger };
+  const activity = new ActivityJournal({ store: store.activity, clock, logger });
+  const common = { changes: announcer, activity, clock, logger };
   const { organizations } = store;
   const sandboxes = new SandboxService({
     ...common,
@@ -116,10 +118,11 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     organizations,
     binder,
   });
-  const apiKeys = new ApiKeyService({ store: organizations, clock, logger });
+  const apiKeys = new ApiKeyService({ store: organizations, activity, clock, logger });
   const revealer = new SecretRevealer({
     secrets: store.secrets,
     values: vault,
+    activity,
     logger,
     allowReveal: options.allowReveal ?? false,
   });
@@ -139,7 +142,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     bindings: new BindingService({ ...common, store: store.sandboxes, sandboxes, binder }),
     apiKeys,
     organizations,
-    tenants: new OrganizationService({ store: organizations, changes: announcer, clock }),
+    tenants: new OrganizationService({ ...common, store: organizations }),
     groups: new GroupService({
       ...common,
       store: store.groups,
@@ -153,6 +156,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     groupReader: new GroupReader({ store: store.groups, organizations, revealer }),
     compat: options.compat ?? { instabase: true, truefoundry: true },
     catalogue,
+    activity,
     audit: store.audit,
     explain: (query) => explain(feed, clock, query),
     ca: () => ({ caPem: 'CA PEM\n', bundlePem: 'BUNDLE PEM\n' }),

@@ -24,6 +24,11 @@ test('shows an admin the active value or the version named, and writes down who 
   expect((await admin.call('POST', PATH)).json).toEqual({ value: `${VALUE}-2`, version: 2 });
   const first = await admin.call('POST', '/secrets/default:default:shown:1/reveal');
   expect(first.json).toEqual({ value: VALUE, version: 1 });
+  const { json } = await admin.call('GET', '/activity?action=secret.reveal');
+  expect(json.data.map((row: { after: unknown }) => row.after)).toEqual([
+    { version: 1 },
+    { version: 2 },
+  ]);
   const lines = admin.logged.filter((line) => line.startsWith('a value was revealed'));
   expect(lines).toHaveLength(2);
   expect(lines.join()).toContain('serviceaccount:bootstrap');

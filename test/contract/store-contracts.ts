@@ -4,6 +4,7 @@
  */
 import { describe } from 'vitest';
 import type { Store } from '../../src/store/store.ts';
+import { describeActivityContract } from './activity-contract.ts';
 import { describeAuditContract } from './audit-contract.ts';
 import { describeGroupContract } from './group-contract.ts';
 import { describeOrganizationContract } from './organization-contract.ts';
@@ -23,6 +24,7 @@ export function describeStoreContracts(name: string, makeStore: MakeStore): void
     describeSandboxContract(makeStore);
     describePolicyContract(makeStore);
     describeAuditContract(makeStore);
+    describeActivityContract(makeStore);
     describeUsageContract(makeStore);
   });
 }

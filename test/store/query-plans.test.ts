@@ -11,6 +11,7 @@ import type { GroupStore } from '../../src/groups/group-store.ts';
 import type { SecretGroup } from '../../src/groups/secret-group.ts';
 import type { Transaction } from '../../src/store/database.ts';
 import { openSqlite } from '../../src/store/open-sqlite.ts';
+import { activityQueries } from '../../src/store/queries/activity-queries.ts';
 import { auditQueries } from '../../src/store/queries/audit-queries.ts';
 import { groupQueries } from '../../src/store/queries/group-queries.ts';
 import { organizationQueries } from '../../src/store/queries/organization-queries.ts';
@@ -71,6 +72,7 @@ function stores({ transaction }: Watched) {
     organizations: organizationQueries(transaction),
     policy: policyQueries(transaction),
     audit: auditQueries(transaction),
+    activity: activityQueries(transaction),
     usage: usageQueries(transaction),
     instance: { readInstanceItem: unused, insertInstanceItem: unused },
   };
@@ -124,6 +126,23 @@ async function callEverything(watched: Watched): Promise<void> {
   await store.usage.recordUsage([
     { secretId: secret.id, versionId: 'v', lastUsedAtMs: 1, lastAnsweredAtMs: 1 },
   ]);
+  await store.activity.insertActivity([
+    {
+      tsMs: 1,
+      organizationId: organization,
+      apiKeyId: 'k',
+      subject: 'user:someone',
+      action: 'secret.create',
+      targetId: secret.id,
+      targetName: secret.name,
+      before: null,
+      after: {},
+      widened: [],
+    },
+  ]);
+  const trail = { limit: 5, beforeId: 9, sinceMs: 0, untilMs: 9, action: 'secret.create' } as const;
+  await store.activity.listActivity(organization, trail);
+  await store.activity.listActivity(organization, { ...trail, targetId: 's', apiKeyId: 'k' });
   await audit.pruneEvents({ olderThanMs: 99_999, importantRowsMax: 5, plainRowsMax: 5 });
   await audit.pruneEvents({ olderThanMs: 0, importantRowsMax: 0, plainRowsMax: 0 });
   await callGroups(store.groups, organization);
