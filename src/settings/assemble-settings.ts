@@ -22,6 +22,7 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
     dataDir,
     proxy: {
       listen: read('proxy.listen'),
+      publicUrl: read('proxy.public_url'),
       identifyBySource: read('proxy.identify_by_source'),
     },
     admin: {

@@ -52,6 +52,17 @@ export const listenAddress = textFormat(
   },
 );
 
+/** `http://host:port` and nothing behind it: clients get it with their token put in front of the host. */
+export const proxyUrl = textFormat(
+  'expected http://host:port, as http://sallyport.internal.example:3128',
+  (given): string | undefined => {
+    if (!URL.canParse(given)) return undefined;
+    const { protocol, hostname, pathname, search, hash, username, host } = new URL(given);
+    const isBare = pathname === '/' && search === '' && hash === '' && username === '';
+    return protocol === 'http:' && hostname !== '' && isBare ? `http://${host}` : undefined;
+  },
+);
+
 /** A port or a range of ports, both ends included. */
 export const portRange = textFormat(
   'expected a port or a range like 1024-65535',

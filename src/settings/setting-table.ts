@@ -16,6 +16,7 @@ import {
   listenAddress,
   oneOf,
   portRange,
+  proxyUrl,
   text,
   wholeNumber,
 } from './setting-formats.ts';
@@ -55,6 +56,12 @@ const hostsMap = z.record(hostName, addressWithPort, {
 export const SETTINGS = {
   data_dir: row('text', text, './data', 'Where the database, the master key and the CA live.'),
   'proxy.listen': row('text', listen, '127.0.0.1:3128', 'Where sandboxes connect to.'),
+  'proxy.public_url': row(
+    'text',
+    proxyUrl.nullable(),
+    null,
+    'How sandboxes reach the proxy, `http://HOST:PORT`; not set: where it listens.',
+  ),
   'proxy.identify_by_source': row(
     'boolean',
     flag,

@@ -24,6 +24,8 @@ export interface Settings {
   readonly dataDir: string;
   readonly proxy: {
     readonly listen: ListenAddress;
+    /** `http://HOST[:PORT]` as sandboxes reach it; `null`: where it listens. */
+    readonly publicUrl: string | null;
     readonly identifyBySource: boolean;
   };
   readonly admin: {
