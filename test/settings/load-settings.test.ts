@@ -132,7 +132,7 @@ describe('what is wrong is refused with path, expectation and nearest key', () =
     ['proxi: { listen: 1 }', 'proxi: not a setting', 'did you mean proxy?'],
     ['egress: { dsn: { mode: system } }', 'egress.dsn: not a setting', 'did you mean egress.dns?'],
     ['zzzzzzzz: 1', 'zzzzzzzz: not a setting', 'expected one of data_dir, proxy'],
-    ['proxy: 3128', 'proxy: expected a map with listen, identify_by_source', ''],
+    ['proxy: 3128', 'proxy: expected a map with listen, public_url, identify_by_source', ''],
     ['egress: { default: maybe }', 'egress.default: expected one of allow, deny', 'got "maybe"'],
     [
       'proxy: { public_url: https://x }',
