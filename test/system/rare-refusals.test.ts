@@ -126,7 +126,9 @@ describe('the origin', () => {
     const { product } = scene;
     const sandbox = await product.createSandbox({ secrets: { KEY: 'api' } });
     const tunnel = await openTunnel(planOf(sandbox.token));
-    await expect(tunnel.request({ method: 'GET', path: '/cut' })).rejects.toThrow(/ended|closed|reset|ECONN/i);
+    await expect(tunnel.request({ method: 'GET', path: '/cut' })).rejects.toThrow(
+      /ended|closed|reset|ECONN/i,
+    );
     await eventually(async () => {
       const rows = (await product.admin.get('/secrets/api/audit')).json as {
         status: number;
