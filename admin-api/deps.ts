@@ -1,5 +1,6 @@
 /** What the control plane is given by the composition root: domain services and a few windows. */
 import type { ActivityJournal } from '../src/activity/activity-journal.ts';
+import type { AuditLog } from '../src/audit/audit-log.ts';
 import type { AuditStore } from '../src/audit/audit-store.ts';
 import type { GroupReader } from '../src/groups/group-reader.ts';
 import type { GroupService } from '../src/groups/group-service.ts';
@@ -38,6 +39,7 @@ export interface AdminDeps {
   readonly compat: { readonly instabase: boolean; readonly truefoundry: boolean };
   readonly catalogue: ProviderCatalogue;
   readonly activity: Pick<ActivityJournal, 'list'>;
+  readonly auditLog: AuditLog;
   readonly audit: Pick<AuditStore, 'listNetwork'>;
   readonly explain: (query: ExplainQuery) => Promise<Explanation>;
   readonly ca: () => CaMaterial;

@@ -7,6 +7,7 @@ import { startAdmin } from '../admin-api/start.ts';
 import { createAdminHandler } from '../admin-api/handler.ts';
 import { createMetricsHandler } from '../admin-api/metrics-handler.ts';
 import { ActivityJournal } from '../src/activity/activity-journal.ts';
+import { AuditLog } from '../src/audit/audit-log.ts';
 import { makeBundle } from '../src/ca/bundle.ts';
 import { systemBundlePem } from '../src/egress/trust.ts';
 import { GroupReader } from '../src/groups/group-reader.ts';
@@ -80,6 +81,7 @@ export async function startPlanes({
     organizations: core.store.organizations,
     compat: settings.compat,
     audit: core.store.audit,
+    auditLog: new AuditLog(core.store.audit),
     explain: (query) => explain({ ...core, ...dataPlane, neverIntercept }, query),
     ca: () => ({ caPem: core.authority.caPem, bundlePem }),
     metrics: core.metrics,

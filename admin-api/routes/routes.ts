@@ -17,6 +17,7 @@ import { defineOrganizationRoutes } from './organizations.ts';
 import { defineProviderRoutes } from './providers.ts';
 import { defineSandboxRoutes } from './sandboxes.ts';
 import { defineSecretRoutes } from './secrets.ts';
+import { defineTrailRoutes } from './trail.ts';
 
 export function defineRoutes(deps: AdminDeps): readonly Route[] {
   const routes: Route[] = [
@@ -26,6 +27,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
     ...defineBindingRoutes(deps),
     ...defineNetworkRoutes(deps),
     ...defineActivityRoutes(deps),
+    ...defineTrailRoutes(deps),
     ...defineOrganizationRoutes(deps),
     ...defineApiKeyRoutes(deps),
     ...defineExplainRoutes(deps),

@@ -6,7 +6,6 @@ export const ACTIVITY_ACTIONS = [
   'secret.create',
   'secret.update',
   'secret.rotate',
-  'secret.rollback',
   'secret.reveal',
   'secret.delete',
   'group.create',

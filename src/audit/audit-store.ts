@@ -37,6 +37,48 @@ export interface NetworkFilter {
   readonly verdict?: 'allowed' | 'blocked' | 'failed';
 }
 
+/** A row of the whole trail. */
+export interface TrailRow {
+  readonly id: number;
+  readonly event: AuditEvent;
+  /** `null` once the sandbox was deleted. */
+  readonly sandboxName: string | null;
+}
+
+/** A place in the order of the trail: by time, then id, both descending. */
+export interface TrailPlace {
+  readonly tsMs: number;
+  readonly id: number;
+}
+
+/** What a narrowed key may see; `null`: everything. */
+export interface TrailReach {
+  readonly workspaceIds: readonly string[] | null;
+  readonly secretIds: readonly string[] | null;
+}
+
+export interface TrailFilter extends TrailReach {
+  readonly limit: number;
+  /** Strictly older. With `secretId` the order is by id alone. */
+  readonly before?: TrailPlace;
+  /** Inclusive. */
+  readonly sinceMs?: number;
+  /** Exclusive. */
+  readonly untilMs?: number;
+  readonly sandboxId?: string;
+  readonly secretId?: string;
+  readonly host?: string;
+  /** From, to, both inclusive. */
+  readonly status?: readonly [from: number, to: number];
+  readonly code?: string;
+}
+
+/** `next: null` is the end. A page may be short, or empty, before it: a call looks at a bounded number of events. */
+export interface TrailPage {
+  readonly rows: readonly TrailRow[];
+  readonly next: TrailPlace | null;
+}
+
 export interface AuditRetention {
   readonly olderThanMs: number;
   /** Rows per organization of exchanges that used a secret or were refused. */
@@ -66,6 +108,16 @@ export interface AuditStore {
     sandboxId: string,
     filter: NetworkFilter,
   ): Promise<readonly NetworkRow[]>;
+  /** Everything of an organization, newest first. */
+  listTrail(organizationId: string, filter: TrailFilter): Promise<TrailPage>;
+  /** What came after an id, oldest first; `lastId` is where to go on. */
+  listTrailAfter(
+    organizationId: string,
+    afterId: number,
+    filter: TrailReach & { readonly limit: number },
+  ): Promise<{ readonly rows: readonly TrailRow[]; readonly lastId: number }>;
+  /** The id given last; 0 before the first event. */
+  readLastEventId(): Promise<number>;
   /** Removes at most one batch; the number removed (0: done). */
   pruneEvents(retention: AuditRetention): Promise<number>;
 }

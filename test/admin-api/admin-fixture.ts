@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { AdminDeps, ExplainQuery } from '../../admin-api/deps.ts';
 import { createAdminHandler, type AdminHandler } from '../../admin-api/handler.ts';
 import { ActivityJournal } from '../../src/activity/activity-journal.ts';
+import { AuditLog } from '../../src/audit/audit-log.ts';
 import { GroupReader } from '../../src/groups/group-reader.ts';
 import { GroupService } from '../../src/groups/group-service.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
@@ -158,6 +159,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     catalogue,
     activity,
     audit: store.audit,
+    auditLog: new AuditLog(store.audit),
     explain: (query) => explain(feed, clock, query),
     ca: () => ({ caPem: 'CA PEM\n', bundlePem: 'BUNDLE PEM\n' }),
     metrics: {

@@ -11,6 +11,7 @@ import { describeOrganizationContract } from './organization-contract.ts';
 import { describePolicyContract } from './policy-contract.ts';
 import { describeSandboxContract } from './sandbox-contract.ts';
 import { describeSecretContract } from './secret-contract.ts';
+import { describeTrailContract } from './trail-contract.ts';
 import { describeUsageContract } from './usage-contract.ts';
 
 /** Opens a store on an empty database; whoever made it closes it when the test ends. */
@@ -24,6 +25,7 @@ export function describeStoreContracts(name: string, makeStore: MakeStore): void
     describeSandboxContract(makeStore);
     describePolicyContract(makeStore);
     describeAuditContract(makeStore);
+    describeTrailContract(makeStore);
     describeActivityContract(makeStore);
     describeUsageContract(makeStore);
   });

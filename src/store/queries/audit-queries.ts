@@ -11,6 +11,7 @@ import type { Tables } from '../tables.ts';
 import { appendEvents } from './audit-append.ts';
 import { pruneEvents } from './audit-prune.ts';
 import { eventOf } from './audit-row.ts';
+import { listTrail, listTrailAfter, readLastEventId } from './audit-trail.ts';
 
 export function auditQueries(transaction: Transaction): AuditStore {
   return {
@@ -19,6 +20,10 @@ export function auditQueries(transaction: Transaction): AuditStore {
       listSecretAudit(transaction, organizationId, secretId, filter),
     listNetwork: (organizationId, sandboxId, filter) =>
       listNetwork(transaction, organizationId, sandboxId, filter),
+    listTrail: (organizationId, filter) => listTrail(transaction, organizationId, filter),
+    listTrailAfter: (organizationId, afterId, filter) =>
+      listTrailAfter(transaction, organizationId, afterId, filter),
+    readLastEventId: () => readLastEventId(transaction),
     pruneEvents: (retention) => pruneEvents(transaction, retention),
   };
 }
