@@ -96,8 +96,9 @@ const CONTROL_U = '\u0015';
 /** Reads one line in raw mode, so that nothing typed is shown. Control-C ends the command. */
 function promptHidden(terminal: Terminal, prompt: string): Promise<string> {
   const { stdin, stderr } = terminal;
-  stderr.write(prompt);
   stdin.setRawMode(true);
+  // Not before: whoever answers at once, an `expect` script or a paste, would be echoed.
+  stderr.write(prompt);
   stdin.setEncoding('utf8');
   stdin.resume();
   return new Promise((resolve, reject) => {
