@@ -2,6 +2,7 @@
 import type { ActivityJournal } from '../src/activity/activity-journal.ts';
 import type { AuditLog } from '../src/audit/audit-log.ts';
 import type { AuditStore } from '../src/audit/audit-store.ts';
+import type { LiveFeed } from '../src/audit/live-feed.ts';
 import type { GroupReader } from '../src/groups/group-reader.ts';
 import type { GroupService } from '../src/groups/group-service.ts';
 import type { Clock } from '../src/kernel/clock.ts';
@@ -40,6 +41,7 @@ export interface AdminDeps {
   readonly catalogue: ProviderCatalogue;
   readonly activity: Pick<ActivityJournal, 'list'>;
   readonly auditLog: AuditLog;
+  readonly liveFeed: LiveFeed;
   readonly audit: Pick<AuditStore, 'listNetwork'>;
   readonly explain: (query: ExplainQuery) => Promise<Explanation>;
   readonly ca: () => CaMaterial;

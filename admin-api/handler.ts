@@ -83,6 +83,8 @@ async function serve(
     query: readQuery(route, url),
     body: await readBody(deps, route, request),
     url,
+    headers: request.headers,
+    recheck: () => authenticate(deps, route, request, peer),
   };
   // The schemas of this very route made these parts: `defineRoute` ties the types together.
   return route.handle(call as Parameters<Route['handle']>[0]);

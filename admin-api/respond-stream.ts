@@ -5,11 +5,12 @@
  */
 const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
-/** Pieces may be empty; they are not sent. The generator ends when the client is gone. */
+/** Pieces may be empty; they are not sent. When the client is gone the generator ends, `gone` first. */
 export async function respondStream(
   pieces: AsyncGenerator<string>,
   contentType: string,
   headers: Readonly<Record<string, string>> = {},
+  gone: AbortController = new AbortController(),
 ): Promise<Response> {
   let piece: IteratorResult<string, unknown> | null = await pieces.next();
   const body = new ReadableStream<Uint8Array>({
@@ -27,6 +28,7 @@ export async function respondStream(
       }
     },
     async cancel() {
+      gone.abort();
       await pieces.return(undefined);
     },
   });

@@ -16,6 +16,9 @@ export interface Call<Params, Query, Body> {
   readonly query: Query;
   readonly body: Body;
   readonly url: URL;
+  readonly headers: Headers;
+  /** Asks again whether the key is valid, for what stays open. ControlError `auth_failed`. */
+  readonly recheck: () => Promise<Actor>;
 }
 
 interface Answer {

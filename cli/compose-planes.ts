@@ -8,6 +8,7 @@ import { createAdminHandler } from '../admin-api/handler.ts';
 import { createMetricsHandler } from '../admin-api/metrics-handler.ts';
 import { ActivityJournal } from '../src/activity/activity-journal.ts';
 import { AuditLog } from '../src/audit/audit-log.ts';
+import { LiveFeed } from '../src/audit/live-feed.ts';
 import { makeBundle } from '../src/ca/bundle.ts';
 import { systemBundlePem } from '../src/egress/trust.ts';
 import { GroupReader } from '../src/groups/group-reader.ts';
@@ -76,12 +77,14 @@ export async function startPlanes({
   });
   const proxyAddress = formatAddress(dataPlane.proxy.address);
   const bundlePem = makeBundle(systemBundlePem(), core.authority.caPem);
+  const liveFeed = new LiveFeed({ store: core.store.audit, trail: core.trail });
   const handler = createAdminHandler({
     ...services,
     organizations: core.store.organizations,
     compat: settings.compat,
     audit: core.store.audit,
     auditLog: new AuditLog(core.store.audit),
+    liveFeed,
     explain: (query) => explain({ ...core, ...dataPlane, neverIntercept }, query),
     ca: () => ({ caPem: core.authority.caPem, bundlePem }),
     metrics: core.metrics,
@@ -100,7 +103,10 @@ export async function startPlanes({
     limits: settings.limits,
   });
   dataPlane.addListener(parseAddress(admin.address));
-  closers.push(() => admin.close());
+  closers.push(() => {
+    liveFeed.close();
+    return admin.close();
+  });
   if (settings.metrics.listen !== null) {
     const metrics = await startAdmin({
       handler: createMetricsHandler(core.metrics),

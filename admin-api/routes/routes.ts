@@ -10,6 +10,7 @@ import { defineRoute, type Route } from '../route.ts';
 import { defineActivityRoutes } from './activity.ts';
 import { defineApiKeyRoutes } from './api-keys.ts';
 import { defineBindingRoutes } from './bindings.ts';
+import { defineEventRoutes } from './events.ts';
 import { defineExplainRoutes } from './explain.ts';
 import { defineInstanceRoutes } from './instance.ts';
 import { defineNetworkRoutes } from './network.ts';
@@ -28,6 +29,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
     ...defineNetworkRoutes(deps),
     ...defineActivityRoutes(deps),
     ...defineTrailRoutes(deps),
+    ...defineEventRoutes(deps),
     ...defineOrganizationRoutes(deps),
     ...defineApiKeyRoutes(deps),
     ...defineExplainRoutes(deps),

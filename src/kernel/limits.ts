@@ -131,6 +131,9 @@ export const FIXED = {
   upstreamTlsSessionMs: 10 * MINUTE,
   /** Request body kept for the one retry that an `Idempotency-Key` allows. */
   replayBodyBytesMax: 64 * 1024,
+  /** Open `/events` streams: of the instance, and of one API key. */
+  watchersMax: 64,
+  watchersPerKeyMax: 8,
   /** Shortest value that response masking touches: shorter ones occur by chance. */
   maskedValueBytesMin: 16,
 } as const;

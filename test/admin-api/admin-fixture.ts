@@ -9,6 +9,8 @@ import type { AdminDeps, ExplainQuery } from '../../admin-api/deps.ts';
 import { createAdminHandler, type AdminHandler } from '../../admin-api/handler.ts';
 import { ActivityJournal } from '../../src/activity/activity-journal.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
+import { LiveFeed } from '../../src/audit/live-feed.ts';
+import { startTrail, type RunningTrail } from '../../src/audit/trail.ts';
 import { GroupReader } from '../../src/groups/group-reader.ts';
 import { GroupService } from '../../src/groups/group-service.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
@@ -45,6 +47,7 @@ export interface AdminFixture extends AsyncDisposable {
   readonly key: string;
   readonly store: Store;
   readonly usage: RunningUsageBook;
+  readonly trail: RunningTrail;
   readonly feed: SnapshotFeed;
   readonly handler: AdminHandler;
   readonly deps: AdminDeps;
@@ -64,6 +67,7 @@ export interface FixtureOptions {
   readonly allowWidening?: boolean;
   readonly allowReveal?: boolean;
   readonly compat?: AdminDeps['compat'];
+  readonly heartbeatMs?: number;
   readonly neverIntercept?: readonly string[];
 }
 
@@ -111,6 +115,16 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     neverIntercept: (options.neverIntercept ?? []).map((text) => parseHostPattern(text, 'any')),
   });
   const activity = new ActivityJournal({ store: store.activity, clock, logger });
+  const trail = startTrail({
+    store: store.audit,
+    limits: DEFAULT_LIMITS,
+    onFull: 'drop',
+    sink: null,
+    logger,
+    metrics: { auditDropped: () => undefined },
+  });
+  const heartbeatMs = options.heartbeatMs ?? 15_000;
+  const liveFeed = new LiveFeed({ store: store.audit, trail, heartbeatMs });
   const common = { changes: announcer, activity, clock, logger };
   const { organizations } = store;
   const sandboxes = new SandboxService({
@@ -160,6 +174,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     activity,
     audit: store.audit,
     auditLog: new AuditLog(store.audit),
+    liveFeed,
     explain: (query) => explain(feed, clock, query),
     ca: () => ({ caPem: 'CA PEM\n', bundlePem: 'BUNDLE PEM\n' }),
     metrics: {
@@ -189,6 +204,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     key,
     store,
     usage,
+    trail,
     feed,
     handler,
     deps,
@@ -208,6 +224,8 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
       return Buffer.concat(await Promise.all(files.map((name) => readFile(join(dataDir, name)))));
     },
     async [Symbol.asyncDispose]() {
+      liveFeed.close();
+      await trail.close();
       await apiKeys.close();
       await usage.close();
       await store.close();
