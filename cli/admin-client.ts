@@ -60,6 +60,24 @@ export class AdminClient {
     await this.#call(doing, 'DELETE', path);
   }
 
+  /** The text of an answer as it comes. Ends when the connection does; rejects when there is none. */
+  async *stream(doing: string, path: string): AsyncGenerator<string> {
+    const response = await request(this.url + path, {
+      dispatcher: this.#agent,
+      headers: this.#headers(false),
+    }).catch((cause: unknown) => {
+      throw this.#unreachable(doing, cause);
+    });
+    const { statusCode, body } = response;
+    if (statusCode !== 200) throw faultOf(doing, statusCode, await body.text());
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of body) yield decoder.decode(chunk as Uint8Array, { stream: true });
+    } catch {
+      // Broken off: the caller goes on from where it is.
+    }
+  }
+
   async close(): Promise<void> {
     await this.#agent.close();
   }

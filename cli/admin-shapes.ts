@@ -84,6 +84,26 @@ interface NetworkRow {
   readonly error_code?: string | null;
 }
 
+export interface TrailRow {
+  readonly id: number;
+  readonly ts: string;
+  readonly kind: 'connection' | 'request';
+  readonly sandbox_id: string;
+  readonly sandbox_name: string | null;
+  readonly host: string;
+  readonly port: number;
+  readonly code: string | null;
+  readonly latency_ms: number;
+  readonly method?: string;
+  readonly path?: string;
+  readonly status?: number;
+  readonly verdict?: string;
+}
+
+export interface TrailPage {
+  readonly data: readonly TrailRow[];
+}
+
 export interface NetworkPage {
   readonly data: readonly NetworkRow[];
   readonly next_cursor: string | null;

@@ -49,7 +49,12 @@ export function printFields(
 
 function formatCell(cell: Cell): string {
   if (cell === null || cell === undefined || cell === '') return '-';
-  return String(cell).replaceAll(
+  return formatText(String(cell));
+}
+
+/** Control characters and those that turn the writing direction are escaped. */
+export function formatText(text: string): string {
+  return text.replaceAll(
     /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

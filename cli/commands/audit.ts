@@ -1,6 +1,6 @@
 /**
  * `sallyport audit SECRET`: where a secret was used and what was refused, newest first.
- * `sallyport audit --sandbox S`: what a sandbox did on the network.
+ * `sallyport audit --sandbox S`: what a sandbox did on the network. `audit tail` has a file of its own.
  */
 import type { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
@@ -11,6 +11,7 @@ import { parseWholeNumber } from '../option-parsers.ts';
 import { printJson, printTable } from '../output.ts';
 import { readSandboxId } from '../sandbox-reference.ts';
 import type { Terminal } from '../terminal.ts';
+import { registerTail } from '../audit-tail.ts';
 
 interface AuditOptions extends ConnectionOptions {
   readonly sandbox?: string;
@@ -19,7 +20,7 @@ interface AuditOptions extends ConnectionOptions {
 }
 
 export function register(program: Command, terminal: Terminal): void {
-  addConnectionOptions(program.command('audit [secret]'))
+  const command = addConnectionOptions(program.command('audit [secret]'))
     .description('where a secret was used, or what a sandbox did')
     .option('--sandbox <sandbox>', 'the network log of this sandbox instead')
     .option('--limit <number>', 'rows, at most 1000', parseWholeNumber, 100)
@@ -27,6 +28,7 @@ export function register(program: Command, terminal: Terminal): void {
     .action((secret: string | undefined, options: AuditOptions) =>
       audit(terminal, secret, options),
     );
+  registerTail(command, terminal);
 }
 
 async function audit(
