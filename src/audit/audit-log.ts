@@ -17,7 +17,7 @@ import type {
 export type TrailQuery = Omit<TrailFilter, keyof TrailReach | 'limit'>;
 
 /** Stretches looked at for one page: a filter that finds little gets a short page, not a long wait. */
-const STRETCHES_MAX = 4;
+const STRETCHES_MAX = 3;
 /** Rows of an export read at a time. */
 const EXPORT_PAGE_ROWS = 1_000;
 
