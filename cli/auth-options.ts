@@ -49,7 +49,10 @@ export function addAuthOptions(command: Command): Command {
     .option('--description <text>', 'for people')
     .option('--allow-plaintext', 'also on plain http://')
     .option('--no-allow-plaintext', 'not on plain http:// (the default)')
-    .option('--mask', 'mask the value in responses (the default; masking itself comes in a later version)')
+    .option(
+      '--mask',
+      'mask the value in responses (the default; masking itself comes in a later version)',
+    )
     .option('--no-mask', 'do not mask it');
 }
 
