@@ -154,7 +154,11 @@ async function settle(plane: DataPlane, admitted: Admitted, socket: Socket): Pro
         admitted.client.holder,
         plane.clock.nowMs(),
       );
-      if (current === snapshot) return { snapshot, reached, upstream };
+      if (current === snapshot) {
+        // What became an interception meanwhile is described by its exchanges, each with a place of its own.
+        if (isReserved && !isTunnel) plane.trail.release(snapshot.sandboxId);
+        return { snapshot, reached, upstream };
+      }
       snapshot = current;
     } catch (error) {
       upstream?.destroy();
