@@ -81,7 +81,7 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
   });
   const trust = createTrust({ extraCaPems: egress.extraCa.map(readCaFile) });
   const dialer = createDialer({ trust, limits });
-  const upstream = createUpstream({ dialer, limits, poolScope: egress.poolScope, clock });
+  const upstream = createUpstream({ dialer, limits, poolScope: egress.poolScope });
   const network = { guard, defaultVerdict: egress.default, ports: egress.ports };
   const plane = {
     ...parts,

@@ -2,7 +2,6 @@
  * The seam put together: pools over the dialer, an exchange for each request. The body of a request is
  * never destroyed here: when the origin answers early or fails, reading stops and the owner decides.
  */
-import type { Clock } from '../kernel/clock.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { Dialer } from './dial.ts';
 import { OriginExchange } from './upstream-exchange.ts';
@@ -22,7 +21,6 @@ export interface UpstreamOptions {
   >;
   /** `egress.pool_scope`. */
   readonly poolScope: 'organization' | 'sandbox';
-  readonly clock?: Clock;
   /** Every change of the number of open connections. */
   readonly onConnectionCount?: (count: number) => void;
 }

@@ -3,21 +3,10 @@
  * `src/egress/address-guard.ts` from the settings and the listeners' own addresses.
  */
 import type { Address } from '../wire/address.ts';
+import type { SpecialPurposeClass } from '../wire/special-purpose.ts';
 
-/** IANA special-purpose classes, named as refusals name them. */
-export type AddressClass =
-  | 'listener'
-  | 'metadata'
-  | 'loopback'
-  | 'private'
-  | 'link_local'
-  | 'carrier_grade_nat'
-  | 'unique_local'
-  | 'unspecified'
-  | 'multicast'
-  | 'documentation'
-  | 'benchmarking'
-  | 'reserved';
+/** What forbids an address, named as refusals name it. */
+export type AddressClass = SpecialPurposeClass | 'listener' | 'metadata';
 
 export interface AddressGuard {
   /** The class that forbids this address and port, `null` when it may be dialled. */

@@ -9,7 +9,8 @@ import { addressWords } from './address.ts';
 import type { Cidr } from './ranges.ts';
 import { areWordsInCidr, parseCidr } from './ranges.ts';
 
-type SpecialPurposeClass =
+/** Classes of the IANA special-purpose registries, named as refusals name them. */
+export type SpecialPurposeClass =
   | 'loopback'
   | 'private'
   | 'link_local'

@@ -1,4 +1,5 @@
 /** Sample rows for the contract suite: complete, valid, obviously fake. */
+import { BLANK_DEFINITION } from '../../src/secrets/secret-definition.ts';
 import { randomUUID } from 'node:crypto';
 import type { ConnectionEvent, ExchangeEvent } from '../../src/audit/event.ts';
 import type { ApiKey, Organization, Workspace } from '../../src/organizations/organization.ts';
@@ -48,24 +49,9 @@ export function sampleSecret(tenant: Tenant, changes: Partial<Secret> = {}): Sec
     id: randomUUID(),
     organizationId: tenant.organization.id,
     name: `secret_${randomUUID().slice(0, 8)}`,
-    description: null,
+    ...BLANK_DEFINITION,
     auth: { type: 'bearer' },
     hosts: ['api.example.com'],
-    ports: [443],
-    provider: null,
-    providerParams: {},
-    methods: null,
-    paths: null,
-    priority: 0,
-    onExisting: 'replace',
-    alsoStrip: { headers: [], query: [] },
-    companionHeaders: {},
-    maskResponses: true,
-    allowPlaintext: false,
-    allowedWorkspacesType: 'ALL',
-    allowedWorkspaces: [],
-    disabled: false,
-    expiresAtMs: null,
     version: 1,
     activeVersionId: randomUUID(),
     oldestUsableVersion: 1,

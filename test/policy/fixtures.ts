@@ -2,6 +2,7 @@
  * Builders for policy tests: sandboxes, secrets and bindings with defaults, compiled by the real compiler,
  * and request heads written as one line. Values and placeholders are obviously fake.
  */
+import { BLANK_DEFINITION } from '../../src/secrets/secret-definition.ts';
 import { compileSnapshot } from '../../src/policy/snapshot-compile.ts';
 import type { BoundSecret, PolicySource } from '../../src/policy/policy-store.ts';
 import type { RequestHead } from '../../src/policy/request-head.ts';
@@ -48,24 +49,9 @@ export function secret(name: string, overrides: Partial<Secret> = {}): Secret {
     version: 1,
     activeVersionId: `version-${name}`,
     oldestUsableVersion: 1,
-    description: null,
+    ...BLANK_DEFINITION,
     auth: { type: 'bearer' },
     hosts: ['api.example.com'],
-    ports: [443],
-    provider: null,
-    providerParams: {},
-    methods: null,
-    paths: null,
-    priority: 0,
-    onExisting: 'replace',
-    alsoStrip: { headers: [], query: [] },
-    companionHeaders: {},
-    maskResponses: true,
-    allowPlaintext: false,
-    allowedWorkspacesType: 'ALL',
-    allowedWorkspaces: [],
-    disabled: false,
-    expiresAtMs: null,
     createdAtMs: NOW_MS,
     updatedAtMs: NOW_MS,
     rotatedAtMs: NOW_MS,
