@@ -5,11 +5,11 @@
 import type { Readable } from 'node:stream';
 
 export interface ClientStream {
-  readonly protocol: 'http/1.1';
+  readonly protocol: 'http/1.1' | 'h2';
   readonly method: string;
   /** The request target as sent. */
   readonly target: string;
-  /** `1.0` or `1.1` as sent; checked by framing. */
+  /** `1.0` or `1.1` as sent, checked by framing; `2`. */
   readonly httpVersion: string;
   /** Field lines as sent: flat name, value array. */
   readonly fields: readonly string[];
@@ -24,10 +24,13 @@ export interface ClientStream {
   /** False: wait for `onDrain` of the listener. */
   write(chunk: Buffer): boolean;
   end(trailers: readonly string[]): void;
-  /** The response is complete and this connection must not carry another one. */
+  /**
+   * The response is complete and this connection must not carry another one. Of HTTP/2, where every
+   * stream stands on its own, only a stream that cannot go on is meant.
+   */
   closeAfterResponse(): void;
-  /** Destroys what carries the exchange. */
-  abort(): void;
+  /** Destroys what carries the exchange; a stream is reset with this RFC 9113 code. */
+  abort(http2ErrorCode?: number): void;
   /** Whom to tell what happens on the client's side from now on. */
   listen(listener: ClientListener): void;
   /** Bytes of this exchange read from and written to the client so far, heads included. */
@@ -39,8 +42,8 @@ export interface ClientStream {
 export interface ClientListener {
   /** It took what was written; more may follow. */
   onDrain(): void;
-  /** It went away before the response was complete. */
-  onAborted(): void;
+  /** It went away before the response was complete; with the code when it reset its stream. */
+  onAborted(http2ErrorCode?: number): void;
   /** In the middle of a body it neither sent nor took a byte for `limits.bodySilenceTimeoutMs`. */
   onSilent(): void;
 }
