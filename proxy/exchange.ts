@@ -126,18 +126,23 @@ function composeUpstream(
     connectionOptions: framing.connectionOptions,
   });
   const hasBody = framing.bodyKind !== 'none';
-  const announcesTrailers = framing.bodyKind === 'chunked' && hasField(client.fields, 'trailer');
+  const mayHaveTrailers =
+    client.protocol === 'h2'
+      ? hasBody
+      : framing.bodyKind === 'chunked' && hasField(client.fields, 'trailer');
   return {
     origin,
+    protocol: client.protocol,
     method: client.method,
     target: composed.target,
     fields: composed.fields,
+    neverIndexed: composed.setFields,
     hostField: formatAuthority(context.target, context.scheme === 'https' ? 443 : 80),
     body: hasBody ? client.body : null,
     contentLength: framing.contentLength,
     expectContinue: framing.expectContinue,
     acceptsTrailers: readField(client.fields, 'te')?.toLowerCase().includes('trailers') === true,
-    requestTrailers: announcesTrailers ? () => composeTrailers(client.trailers(), winners) : null,
+    requestTrailers: mayHaveTrailers ? () => composeTrailers(client.trailers(), winners) : null,
     replayable: REPLAYABLE.has(client.method) || hasField(client.fields, 'idempotency-key'),
   };
 }

@@ -1,7 +1,7 @@
 /**
- * The seam between the data plane and everything that talks to origins. Two ways behind it: undici for
- * ordinary exchanges, `node:http.request` on the same connector for what undici cannot carry
- * (`Expect: 100-continue`, request trailers, `OPTIONS *`). HTTP/2 becomes a third without a change here.
+ * The seam between the data plane and everything that talks to origins. Three ways behind it: HTTP/2 where
+ * the client speaks it and the origin offers it; undici for ordinary HTTP/1.1 exchanges; and
+ * `node:http.request` for what undici cannot carry (`Expect: 100-continue`, request trailers, `OPTIONS *`).
  *
  * Observer order, asserted in tests: `onHeadWritten` (0 or 1 time per attempt) → `onInformation`* →
  * `onResponse` → `onData`* → `onEnd`; `onFailure` may come at any point instead and is the last call.
@@ -28,6 +28,8 @@ export interface Origin {
 
 export interface UpstreamRequest {
   readonly origin: Origin;
+  /** What the client speaks. Only `h2` may be answered over HTTP/2: nothing is upgraded, either way. */
+  readonly protocol: 'http/1.1' | 'h2';
   readonly method: string;
   /** Origin-form or `*`. */
   readonly target: string;
@@ -36,7 +38,12 @@ export interface UpstreamRequest {
    * `Transfer-Encoding`, `Expect`, `Upgrade`, `TE`); the seam adds those. Flat name, value array.
    */
   readonly fields: readonly string[];
-  /** `Host` as it goes out. */
+  /**
+   * Lower-case names of what carries a secret, `:path` among them: HTTP/2 sends these as literals that no
+   * hop may index (RFC 7541 7.1.3). Means nothing to HTTP/1.1.
+   */
+  readonly neverIndexed: readonly string[];
+  /** `Host` (or `:authority`) as it goes out. */
   readonly hostField: string;
   /** `null`: no body. */
   readonly body: Readable | null;
@@ -45,7 +52,11 @@ export interface UpstreamRequest {
   readonly expectContinue: boolean;
   /** `TE: trailers` was asked for. */
   readonly acceptsTrailers: boolean;
-  /** Names announced in `Trailer`; with it request trailers travel. Read from the body's source after its end. */
+  /**
+   * Read from the body's source after its end. An HTTP/1.1 client announces trailers, so `null` means none;
+   * an HTTP/2 client does not: always given with a body, and an HTTP/1.1 origin gets them only when a
+   * `Trailer` field announced them.
+   */
   readonly requestTrailers: (() => readonly string[]) | null;
   /** This request may be sent again on a new connection if no byte of the response came. */
   readonly replayable: boolean;
@@ -69,17 +80,18 @@ export interface UpstreamObserver {
   onEnd(trailers: readonly string[]): void;
   /**
    * `upstream_unreachable`, `upstream_timeout`, `upstream_tls_failed`, `upstream_protocol_error`, with
-   * the RFC 9209 type. After `onResponse` it means the response is incomplete.
+   * the RFC 9209 type. After `onResponse` it means the response is incomplete. `http2ErrorCode`: the
+   * origin reset its stream with it (RFC 9113 7).
    */
-  onFailure(refusal: Refusal): void;
+  onFailure(refusal: Refusal, http2ErrorCode?: number): void;
 }
 
 /** A running exchange. */
 export interface UpstreamExchange {
   /** After `onData` returned false. */
   resume(): void;
-  /** Destroys the connection (or resets the stream). */
-  abort(): void;
+  /** Destroys the connection, or resets the stream with this code (default CANCEL). */
+  abort(http2ErrorCode?: number): void;
 }
 
 export interface Upstream {

@@ -38,6 +38,8 @@ export interface ComposedRequest {
   readonly target: string;
   /** Flat name, value array without what the connection owns. */
   readonly fields: string[];
+  /** Lower-case names of the fields that carry a value; `:path` when the target does. */
+  readonly setFields: readonly string[];
   readonly injected: readonly InjectedForm[];
 }
 
@@ -61,7 +63,19 @@ export function composeRequest(input: ComposeInput): ComposedRequest {
     basicText: placed[index]?.basicText ?? null,
     maskResponses: winner.maskResponses,
   }));
-  return { target: composeTarget(head.target, winners, placed), fields, injected };
+  const target = composeTarget(head.target, winners, placed);
+  return { target, fields, setFields: placesOfValues(placed), injected };
+}
+
+function placesOfValues(placed: readonly Placed[]): readonly string[] {
+  const names: string[] = [];
+  for (const { fields, query, pathText } of placed) {
+    for (let index = 0; index < fields.length; index += 2) {
+      names.push((fields[index] ?? '').toLowerCase());
+    }
+    if (query !== null || pathText !== null) names.push(':path');
+  }
+  return names;
 }
 
 /** Ways to ask a framework for another method or URL than the one that was permitted. Normalized. */

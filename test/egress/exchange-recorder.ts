@@ -75,9 +75,11 @@ export function originAt(port: number, more: Partial<Origin> = {}): Origin {
 export function requestTo(origin: Origin, more: Partial<UpstreamRequest> = {}): UpstreamRequest {
   return {
     origin,
+    protocol: 'http/1.1',
     method: 'GET',
     target: '/',
     fields: [],
+    neverIndexed: [],
     hostField: origin.host,
     body: null as Readable | null,
     contentLength: null,
