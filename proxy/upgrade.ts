@@ -5,9 +5,8 @@
  */
 import { ServerResponse } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { readAddress } from '../src/wire/address.ts';
 import type { UpgradeObserver } from '../src/egress/upgrade-exchange.ts';
 import type { UpstreamResponseHead } from '../src/egress/upstream.ts';
 import { openRecord, prepareExchange, refuseExchange } from './exchange.ts';
@@ -87,9 +86,7 @@ function switchProtocols(
   const { plane } = context;
   record.status = response.status;
   // Of several addresses the one that answered: rules that narrow are asked about it.
-  if (upstream instanceof Socket) {
-    record.address = readAddress(upstream.remoteAddress ?? '') ?? record.address;
-  }
+  record.address = plane.dialer.addressOf(upstream) ?? record.address;
   record.cancelUpstream = () => upstream.destroy();
   socket.write(rawSwitchingHead(response, context.isIntercepted), 'latin1');
   if (firstBytes.length > 0) upstream.unshift(firstBytes);

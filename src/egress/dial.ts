@@ -7,6 +7,7 @@ import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
 import { BoundedMap } from '../kernel/bounded-map.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { Refusal } from '../kernel/errors.ts';
@@ -22,18 +23,21 @@ interface DialOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Where to, by checked addresses. */
+export type DialTarget = Pick<Origin, 'host' | 'port' | 'addresses' | 'dialPort'>;
+
 export interface Dialer {
   /** Rejects with Refusal `upstream_unreachable` or `upstream_timeout`. */
-  dialTcp(
-    target: { readonly addresses: readonly Address[]; readonly port: number },
-    options?: DialOptions,
-  ): Promise<Socket>;
+  dialTcp(target: DialTarget, options?: DialOptions): Promise<Socket>;
   /** Resolves when the certificate has been verified; else as above or `upstream_tls_failed`. */
   dialTls(
-    origin: Pick<Origin, 'organizationId' | 'host' | 'port' | 'addresses' | 'dialPort'>,
+    origin: DialTarget & Pick<Origin, 'organizationId' | 'clientIdentity'>,
     options: DialOptions & { readonly alpn: readonly string[] },
   ): Promise<TLSSocket>;
-  readonly trustId: string;
+  /** What two connections to one host must have in common to be shared: trust set, client certificate. */
+  tlsKey(origin: Pick<Origin, 'host' | 'clientIdentity'>): string;
+  /** Which of the checked addresses a dialled socket was opened for (I5); not always its peer's. */
+  addressOf(socket: Duplex): Address | undefined;
 }
 
 export interface DialerOptions {
@@ -47,23 +51,24 @@ export function createDialer(options: DialerOptions): Dialer {
   const { trust, limits } = options;
   const sessions = new BoundedMap<string, KeptSession>(FIXED.upstreamTlsSessionsMax);
 
-  async function dialTcp(
-    target: { readonly addresses: readonly Address[]; readonly port: number },
-    { signal }: DialOptions = {},
-  ): Promise<Socket> {
-    const socket = await raceAddresses(target.addresses, target.port, limits, signal);
+  const addresses = new WeakMap<Duplex, Address>();
+
+  async function dialTcp(target: DialTarget, { signal }: DialOptions = {}): Promise<Socket> {
+    const socket = await raceAddresses(target.addresses, target.dialPort, limits, signal);
+    const address = target.addresses.find((one) => isSameAddress(socket.remoteAddress, one));
+    if (address !== undefined) addresses.set(socket, address);
     options.onConnection?.(socket);
     return socket;
   }
 
   return {
-    trustId: trust.id,
     dialTcp,
+    tlsKey: ({ clientIdentity }) => `${trust.id} ${clientIdentity?.id ?? ''}`,
+    addressOf: (socket) => addresses.get(socket),
     async dialTls(origin, { alpn, signal }) {
-      const target = { addresses: origin.addresses, port: origin.dialPort };
-      const socket = await dialTcp(target, { signal });
+      const socket = await dialTcp(origin, { signal });
       const sessionKey = `${origin.organizationId} ${origin.host}:${origin.port} ${alpn.join()}`;
-      return secureSocket(socket, {
+      const secured = await secureSocket(socket, {
         host: origin.host,
         alpn,
         trust,
@@ -72,6 +77,9 @@ export function createDialer(options: DialerOptions): Dialer {
         onSession: (session, verifiedMs) => sessions.set(sessionKey, { session, verifiedMs }),
         signal,
       });
+      const address = addresses.get(socket);
+      if (address !== undefined) addresses.set(secured, address);
+      return secured;
     },
   };
 }

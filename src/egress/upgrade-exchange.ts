@@ -93,7 +93,7 @@ class UpgradeExchange implements UpstreamExchange {
     const { origin } = this.#upstream;
     const { signal } = this.#dialing;
     if (origin.scheme === 'https') return dialer.dialTls(origin, { alpn: ['http/1.1'], signal });
-    return dialer.dialTcp({ addresses: origin.addresses, port: origin.dialPort }, { signal });
+    return dialer.dialTcp(origin, { signal });
   }
 
   #send(socket: Socket): void {

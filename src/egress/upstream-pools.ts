@@ -109,7 +109,7 @@ export class UpstreamPools {
 
   #keyPrefix(origin: Origin): string {
     const owner = this.#options.scope === 'sandbox' ? origin.sandboxId : origin.organizationId;
-    return `${owner} ${origin.scheme} ${origin.host} ${origin.port} ${origin.dialPort} ${this.#options.dialer.trustId} `;
+    return `${owner} ${origin.scheme} ${origin.host} ${origin.port} ${origin.dialPort} ${this.#options.dialer.tlsKey(origin)} `;
   }
 
   #poolOf(key: string): Pool {
@@ -175,7 +175,7 @@ export class UpstreamPools {
       this.#serveSoon();
       return;
     }
-    const address = addresses.find((checked) => isRemote(socket, checked));
+    const address = this.#options.dialer.addressOf(socket);
     const pool = this.#poolOf(prefix + (address?.text ?? ''));
     if (pool !== reserved) {
       this.#count(pool, 1);
@@ -194,7 +194,7 @@ export class UpstreamPools {
     const { dialer } = this.#options;
     const { signal } = this.#dialing;
     if (origin.scheme === 'https') return dialer.dialTls(origin, { alpn: ['http/1.1'], signal });
-    return dialer.dialTcp({ addresses: origin.addresses, port: origin.dialPort }, { signal });
+    return dialer.dialTcp(origin, { signal });
   }
 
   #adopt(waiter: ConnectionWaiter, socket: Socket, address: Address, pool: Pool): void {
@@ -273,11 +273,6 @@ export class UpstreamPools {
       this.#queue.serve((waiter) => this.#serve(waiter));
     });
   }
-}
-
-function isRemote(socket: Socket, address: Address): boolean {
-  const remote = socket.remoteAddress;
-  return remote === address.text || remote === `::ffff:${address.text}`;
 }
 
 function ignoreError(): void {

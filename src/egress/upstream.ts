@@ -9,7 +9,17 @@
  */
 import type { Readable } from 'node:stream';
 import type { Refusal } from '../kernel/errors.ts';
+import type { Hidden } from '../kernel/hidden.ts';
 import type { Address } from '../wire/address.ts';
+
+/** A certificate that we show to the origin (mTLS): one version of a secret. */
+export interface ClientIdentity {
+  /** Of the version: part of the key of pools and TLS sessions. */
+  readonly id: string;
+  readonly secretId: string;
+  /** PEM: the chain, end entity first, and its private key. */
+  readonly pem: Hidden;
+}
 
 /** Which pool: spec section 7. Certificates are verified for `host`; `addresses` have been checked. */
 export interface Origin {
@@ -24,6 +34,8 @@ export interface Origin {
   readonly addresses: readonly Address[];
   /** Overrides `port` for dialling only (`egress.hosts: name → address:port`). */
   readonly dialPort: number;
+  /** `null`: none is shown. */
+  readonly clientIdentity: ClientIdentity | null;
 }
 
 export interface UpstreamRequest {

@@ -8,6 +8,7 @@ import { createDialer } from '../../src/egress/dial.ts';
 import { createTrust, systemBundlePem } from '../../src/egress/trust.ts';
 import { Refusal, StartError } from '../../src/kernel/errors.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/limits.ts';
+import type { Address } from '../../src/wire/address.ts';
 import { TestAuthority } from '../support/test-authority.ts';
 import type { LeafFault } from '../support/test-authority.ts';
 
@@ -44,7 +45,18 @@ async function listen(server: ReturnType<typeof createTcpServer>, host = '127.0.
 }
 
 function originAt(port: number, host = HOST) {
-  return { organizationId: 'org_1', host, port: 443, addresses: [LOCAL], dialPort: port };
+  return {
+    organizationId: 'org_1',
+    host,
+    port: 443,
+    addresses: [LOCAL],
+    dialPort: port,
+    clientIdentity: null,
+  };
+}
+
+function tcpTo(addresses: readonly Address[], dialPort: number) {
+  return { host: HOST, port: 443, addresses, dialPort };
 }
 
 async function dialTls(port: number, host = HOST, from = dialer) {
@@ -212,7 +224,7 @@ describe('TCP', () => {
   test('refused, and which code', async () => {
     const port = await echoPort();
     for (const close of closers.splice(0)) close();
-    const refusal = await refusalOf(dialer.dialTcp({ addresses: [LOCAL], port }));
+    const refusal = await refusalOf(dialer.dialTcp(tcpTo([LOCAL], port)));
     expect(refusal.code).toBe('upstream_unreachable');
     expect(refusal.proxyError).toBe('connection_refused');
   });
@@ -221,7 +233,7 @@ describe('TCP', () => {
     const port = await echoPort('127.0.0.2');
     const second = { family: 4 as const, text: '127.0.0.2' };
     for (const first of [LOCAL, blackhole]) {
-      const socket = await dialer.dialTcp({ addresses: [first, second], port });
+      const socket = await dialer.dialTcp(tcpTo([first, second], port));
       expect(socket.remoteAddress).toBe('127.0.0.2');
       socket.destroy();
     }
@@ -235,19 +247,19 @@ describe('TCP', () => {
     });
     const port = await listen(server, '0.0.0.0');
     const addresses = ['127.0.0.3', '127.0.0.4'].map((text) => ({ family: 4 as const, text }));
-    const socket = await dialer.dialTcp({ addresses, port });
+    const socket = await dialer.dialTcp(tcpTo(addresses, port));
     await new Promise((resolve) => socket.on('close', resolve).resume().end());
     expect(seen).toEqual(['127.0.0.3']);
   });
 
   test('an abort ends the attempt with its reason', async () => {
     const abort = new AbortController();
-    const pending = dialer.dialTcp({ addresses: [blackhole], port: 9 }, { signal: abort.signal });
+    const pending = dialer.dialTcp(tcpTo([blackhole], 9), { signal: abort.signal });
     const reason = new Error('enough');
     abort.abort(reason);
     await expect(pending).rejects.toBe(reason);
     await expect(
-      dialer.dialTcp({ addresses: [blackhole], port: 9 }, { signal: abort.signal }),
+      dialer.dialTcp(tcpTo([blackhole], 9), { signal: abort.signal }),
     ).rejects.toBe(reason);
   });
 
@@ -257,7 +269,7 @@ describe('TCP', () => {
       socket.on('data', () => undefined);
       closers.push(() => socket.destroy());
     });
-    const socket = await dialer.dialTcp({ addresses: [LOCAL], port: await listen(server) });
+    const socket = await dialer.dialTcp(tcpTo([LOCAL], await listen(server)));
     await new Promise((resolve) => socket.on('end', resolve).resume());
     expect(socket.writable).toBe(true);
     socket.destroy();

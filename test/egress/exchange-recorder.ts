@@ -68,6 +68,7 @@ export function originAt(port: number, more: Partial<Origin> = {}): Origin {
     port: 80,
     addresses: [{ family: 4, text: '127.0.0.1' }],
     dialPort: port,
+    clientIdentity: null,
     ...more,
   };
 }
