@@ -82,6 +82,7 @@ interface NetworkRow {
   readonly status?: number;
   readonly latency_ms?: number;
   readonly error_code?: string | null;
+  readonly would_refuse?: string;
 }
 
 export interface TrailRow {
@@ -98,6 +99,9 @@ export interface TrailRow {
   readonly path?: string;
   readonly status?: number;
   readonly verdict?: string;
+  readonly match_rule?: string | null;
+  /** With `egress.mode: observe`: the code that would have refused it. */
+  readonly would_refuse?: string;
 }
 
 export interface TrailPage {

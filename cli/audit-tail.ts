@@ -79,5 +79,6 @@ function formatRow(row: TrailRow): string {
       : `CONNECT ${row.host}:${row.port}`;
   const result = row.kind === 'request' ? String(row.status ?? '') : (row.verdict ?? '');
   const cells = [row.ts, row.sandbox_name ?? row.sandbox_id, what, result, `${row.latency_ms} ms`];
-  return formatText([...cells, row.code ?? ''].join('  ').trimEnd());
+  const observed = row.would_refuse === undefined ? '' : `observed: ${row.would_refuse}`;
+  return formatText([...cells, row.code ?? observed].join('  ').trimEnd());
 }

@@ -8,6 +8,7 @@ import { startProxy } from '../proxy/start-proxy.ts';
 import type { RunningProxy } from '../proxy/start-proxy.ts';
 import { createLeafContexts } from '../proxy/leaf-contexts.ts';
 import { OpenConnections } from '../proxy/open-connections.ts';
+import { RequestMeter } from '../proxy/request-meter.ts';
 import type { Trail } from '../src/audit/event.ts';
 import type { CertificateAuthority } from '../src/ca/authority.ts';
 import { createAddressGuard } from '../src/egress/address-guard.ts';
@@ -82,7 +83,15 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
   const trust = createTrust({ extraCaPems: egress.extraCa.map(readCaFile) });
   const dialer = createDialer({ trust, limits });
   const upstream = createUpstream({ dialer, limits, poolScope: egress.poolScope });
-  const network = { guard, defaultVerdict: egress.default, ports: egress.ports };
+  const { mode, ports } = egress;
+  const network = { guard, defaultVerdict: egress.default, mode, ports };
+  if (mode === 'observe') {
+    parts.logger.warn(
+      { mode },
+      'egress.mode is observe: what network rules refuse is recorded and let pass',
+    );
+  }
+  const open = new OpenConnections(limits.connectionsPerSandboxMax);
   const plane = {
     ...parts,
     network,
@@ -99,7 +108,8 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
         metrics.leafMinted();
       },
     }),
-    open: new OpenConnections(limits.connectionsPerSandboxMax),
+    open,
+    meter: new RequestMeter(clock, open),
     caPem: () => parts.authority.caPem,
     limits,
   };

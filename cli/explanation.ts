@@ -7,7 +7,11 @@ export interface ExplanationView {
   readonly code: string | null;
   readonly message: string;
   readonly hint: string | null;
-  readonly network: { readonly verdict: string; readonly match_rule: string | null };
+  readonly network: {
+    readonly verdict: string;
+    readonly match_rule: string | null;
+    readonly would_refuse: string | null;
+  };
   readonly intercept: boolean;
   readonly considered: readonly {
     readonly secret_name: string;
@@ -33,6 +37,9 @@ export function printExplanation(terminal: Terminal, explanation: ExplanationVie
     ...(explanation.code === null ? [] : [['code', explanation.code] as const]),
     ...(explanation.hint === null ? [] : [['hint', explanation.hint] as const]),
     ['network', `${network.verdict}${rule}`],
+    ...(network.would_refuse === null
+      ? []
+      : [['observed only', `would be refused: ${network.would_refuse}`] as const]),
     ['read by the proxy', explanation.intercept ? 'yes' : 'no'],
     ['sets', explanation.sets.join(' ')],
     ['strips', explanation.strips.join(' ')],

@@ -11,7 +11,6 @@ import { mintRequestId } from '../src/kernel/ids.ts';
 import { FIXED } from '../src/kernel/limits.ts';
 import { decideIntercept } from '../src/policy/decide-intercept.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
-import { readAddress } from '../src/wire/address.ts';
 import { parseAuthority } from '../src/wire/host.ts';
 import type { Authority } from '../src/wire/host.ts';
 import { checkRequestHead } from '../src/wire/request-framing.ts';
@@ -142,8 +141,11 @@ async function settle(plane: DataPlane, admitted: Admitted, socket: Socket): Pro
   for (;;) {
     const reached = await admitted.reach.judge(snapshot);
     const isTunnel = decideIntercept(snapshot, admitted.target, plane.neverIntercept) === 'tunnel';
-    if (isTunnel && !isReserved && !plane.trail.reserve(snapshot.sandboxId)) {
-      throw new Refusal('audit_unavailable');
+    if (isTunnel && !isReserved) {
+      // An interception counts by its exchanges.
+      plane.meter.admit(snapshot);
+      admitted.connection.startRunning();
+      if (!plane.trail.reserve(snapshot.sandboxId)) throw new Refusal('audit_unavailable');
     }
     isReserved ||= isTunnel;
     const upstream = isTunnel ? await dial(plane, reached, socket) : null;
@@ -156,7 +158,10 @@ async function settle(plane: DataPlane, admitted: Admitted, socket: Socket): Pro
       );
       if (current === snapshot) {
         // What became an interception meanwhile is described by its exchanges, each with a place of its own.
-        if (isReserved && !isTunnel) plane.trail.release(snapshot.sandboxId);
+        if (isReserved && !isTunnel) {
+          plane.trail.release(snapshot.sandboxId);
+          admitted.connection.stopRunning();
+        }
         return { snapshot, reached, upstream };
       }
       snapshot = current;
@@ -177,8 +182,7 @@ async function dial(plane: DataPlane, { origin }: Reached, socket: Socket): Prom
   if (socket.destroyed) onClose();
   socket.once('close', onClose);
   try {
-    const { addresses, dialPort: port } = origin;
-    return await plane.dialer.dialTcp({ addresses, port }, { signal: abort.signal });
+    return await plane.dialer.dialTcp(origin, { signal: abort.signal });
   } finally {
     socket.off('close', onClose);
   }
@@ -192,7 +196,7 @@ function openTunnel(
   upstream: Socket,
 ): void {
   const { connection, record } = admitted;
-  const address = readAddress(upstream.remoteAddress ?? '') ?? reached.origin.addresses[0] ?? null;
+  const address = plane.dialer.addressOf(upstream) ?? reached.origin.addresses[0] ?? null;
   connection.kind = 'tunnel';
   connection.address = address;
   plane.metrics.connectionOpened('tunnel');
@@ -208,6 +212,7 @@ function openTunnel(
       detail: isBoundSince(plane, admitted) ? BOUND_SINCE : null,
       address,
       matchRule: reached.matchRule,
+      wouldRefuse: reached.observed?.code ?? null,
       bytesIn: socket.bytesRead - readBefore,
       bytesOut: upstream.bytesRead,
     });

@@ -17,6 +17,7 @@ interface Outcome {
   readonly detail?: string | null;
   readonly address?: Address | null;
   readonly matchRule?: string | null;
+  readonly wouldRefuse?: AuditCode | null;
   readonly bytesIn?: number;
   readonly bytesOut?: number;
 }
@@ -48,6 +49,8 @@ export class ConnectionRecord {
       'connect',
       latencyMs / 1_000,
     );
+    const wouldRefuse = outcome.wouldRefuse ?? null;
+    if (wouldRefuse !== null) this.#sinks.metrics.observed(wouldRefuse);
     this.#sinks.trail.record({
       kind: 'connection',
       tsMs: this.#tsMs,
@@ -59,6 +62,7 @@ export class ConnectionRecord {
       decision: outcome.decision,
       code: outcome.code,
       detail: outcome.detail ?? null,
+      wouldRefuse,
       bytesIn: outcome.bytesIn ?? 0,
       bytesOut: outcome.bytesOut ?? 0,
       latencyMs: Math.round(latencyMs),

@@ -49,6 +49,8 @@ export class ExchangeRecord implements OpenExchange {
   upstreamStatus: number | null = null;
   code: AuditCode | null = null;
   detail: string | null = null;
+  /** What would have refused it, had `egress.mode` not been `observe`. */
+  wouldRefuse: AuditCode | null = null;
   address: Address | null = null;
   auditSecrets: readonly AuditSecret[] = [];
   secrets: readonly UsedSecret[] = [];
@@ -59,6 +61,7 @@ export class ExchangeRecord implements OpenExchange {
   readonly #beganMs: number;
   readonly #tsMs: number;
   #closed = false;
+  #isRunning = false;
 
   constructor(sinks: RecordSinks, start: RecordStart) {
     this.#sinks = sinks;
@@ -85,6 +88,13 @@ export class ExchangeRecord implements OpenExchange {
     return this.#closed;
   }
 
+  /** It was let in: counts among what its sandbox has running until it closes. */
+  startRunning(): void {
+    if (this.#closed || this.#isRunning) return;
+    this.#isRunning = true;
+    this.#sinks.open.startRunning(this.sandboxId);
+  }
+
   useWinners(winners: readonly Winner[]): void {
     if (winners.length === 0) return;
     this.secrets = winners.map(({ secretId, bindingId }) => ({ secretId, bindingId }));
@@ -105,8 +115,10 @@ export class ExchangeRecord implements OpenExchange {
     this.#closed = true;
     const { start } = this;
     const latencyMs = Math.max(0, this.#sinks.clock.monotonicMs() - this.#beganMs);
+    if (this.#isRunning) this.#sinks.open.stopRunning(this.sandboxId);
     this.#sinks.open.removeExchange(this);
     this.#sinks.metrics.exchangeFinished(this.decision, this.code, 'http/1.1', latencyMs / 1_000);
+    if (this.wouldRefuse !== null) this.#sinks.metrics.observed(this.wouldRefuse);
     this.#sinks.trail.record({
       kind: 'exchange',
       tsMs: this.#tsMs,
@@ -118,6 +130,7 @@ export class ExchangeRecord implements OpenExchange {
       decision: this.decision,
       code: this.code,
       detail: this.detail,
+      wouldRefuse: this.wouldRefuse,
       bytesIn: start.client.bytesIn(),
       bytesOut: start.client.bytesOut(),
       latencyMs: Math.round(latencyMs),

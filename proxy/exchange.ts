@@ -70,6 +70,8 @@ export async function prepareExchange(
   const pending = currentSnapshot(plane.feed, context.holder, plane.clock.nowMs());
   let snapshot = pending instanceof Promise ? await pending : pending;
   record.path = auditPath(snapshot, target);
+  plane.meter.admit(snapshot);
+  record.startRunning();
   if (!plane.trail.reserve(snapshot.sandboxId)) throw new Refusal('audit_unavailable');
   let origin = context.reach.originFor(snapshot);
   while (origin instanceof Promise) {
@@ -80,6 +82,7 @@ export async function prepareExchange(
     snapshot = current;
   }
   record.address = origin.addresses[0] ?? null;
+  record.wouldRefuse = context.reach.wouldRefuse;
   const head: RequestHead = {
     scheme: context.scheme,
     host: context.target.host,

@@ -4,9 +4,10 @@
  * is reused without allocating.
  */
 import type { Origin } from '../src/egress/upstream.ts';
+import type { RefusalCode } from '../src/kernel/errors.ts';
 import type { Resolution } from '../src/egress/resolve.ts';
 import { decideNetwork } from '../src/policy/decide-network.ts';
-import type { NetworkDecision } from '../src/policy/decision.ts';
+import type { NetworkDecision, Observed } from '../src/policy/decision.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
 import type { Address } from '../src/wire/address.ts';
 import type { Authority } from '../src/wire/host.ts';
@@ -16,6 +17,8 @@ import type { DataPlane } from './data-plane.ts';
 export interface Reached {
   readonly origin: Origin;
   readonly matchRule: string | null;
+  /** What only `egress.mode: observe` lets pass. */
+  readonly observed: Observed | null;
 }
 
 export class Reach {
@@ -30,6 +33,11 @@ export class Reach {
     this.#plane = plane;
     this.#target = target;
     this.#scheme = scheme;
+  }
+
+  /** Of the last target that was allowed: the code that would have refused it. */
+  get wouldRefuse(): RefusalCode | null {
+    return this.#last?.reached.observed?.code ?? null;
   }
 
   /** Throws the network Refusal, or `dns_failed`. */
@@ -72,6 +80,7 @@ export class Reach {
     const reached = {
       origin: this.#origin(snapshot, decision.addresses, resolution.dialPort),
       matchRule: decision.matchRule,
+      observed: decision.observed,
     };
     this.#last = { snapshot, resolution, reached };
     return reached;
@@ -86,6 +95,7 @@ export class Reach {
       port: this.#target.port,
       addresses,
       dialPort: dialPort ?? this.#target.port,
+      clientIdentity: null,
     };
   }
 }

@@ -21,6 +21,9 @@ export const networkQuery = z.strictObject({
   before: z.string().optional().openapi({ description: 'A cursor or a time.' }),
   since: timeInput.optional(),
   verdict: verdict.optional(),
+  observed: z.literal('true').optional().openapi({
+    description: 'Only what egress.mode: observe let pass.',
+  }),
 });
 
 export const auditRowSchema = z
@@ -66,6 +69,7 @@ export const networkRowSchema = z
     port: z.int().optional(),
     request_id: z.string(),
     detail: z.string().optional(),
+    would_refuse: z.string().optional(),
   })
   .openapi('NetworkRow');
 
@@ -102,6 +106,7 @@ export function describeNetworkRow(row: NetworkRow): z.infer<typeof networkRowSc
     host: event.host,
     request_id: event.requestId,
     ...describeFault(event),
+    ...(event.wouldRefuse === null ? {} : { would_refuse: event.wouldRefuse }),
   };
   if (event.kind === 'connection') {
     return {

@@ -29,6 +29,9 @@ export const explanationSchema = z
     network: z.object({
       verdict: z.enum(['allowed', 'blocked', 'unresolved']),
       match_rule: z.string().nullable(),
+      would_refuse: z.string().nullable().openapi({
+        description: 'With egress.mode: observe, the code that would refuse what is let pass.',
+      }),
     }),
     intercept: z.boolean(),
     considered: z.array(
@@ -68,7 +71,11 @@ export function describeExplanation(found: Explanation): z.infer<typeof explanat
     code: found.code,
     message: found.message,
     hint: found.hint,
-    network: { verdict: found.network.verdict, match_rule: found.network.matchRule },
+    network: {
+      verdict: found.network.verdict,
+      match_rule: found.network.matchRule,
+      would_refuse: found.network.wouldRefuse,
+    },
     intercept: found.intercept,
     considered: found.considered.map((secret) => ({
       secret_id: secret.secretId,

@@ -19,6 +19,9 @@ export const trailQuery = z.strictObject({
   host: z.string().optional(),
   status: z.string().regex(STATUS, 'must be 2xx, 3xx, 4xx, 5xx, errors or a status').optional(),
   code: z.string().optional(),
+  observed: z.literal('true').optional().openapi({
+    description: 'Only what egress.mode: observe let pass.',
+  }),
   format: z
     .enum(['json', 'ndjson', 'csv'])
     .optional()
@@ -52,6 +55,7 @@ export const trailRowSchema = z
     dst_ip: z.string().nullable().optional(),
     verdict: z.string().optional(),
     match_rule: z.string().nullable().optional(),
+    would_refuse: z.string().optional(),
   })
   .openapi('TrailRow');
 
@@ -105,6 +109,7 @@ const CSV_COLUMNS = [
   'dst_ip',
   'verdict',
   'match_rule',
+  'would_refuse',
 ] as const;
 
 export const CSV_HEAD = `${CSV_COLUMNS.join(',')}\r\n`;

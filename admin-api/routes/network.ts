@@ -28,6 +28,7 @@ export function defineNetworkRoutes({ sandboxes, audit }: AdminDeps): Route[] {
           ...(query.before === undefined ? {} : placeOf(query.before)),
           ...(query.since === undefined ? {} : { sinceMs: query.since }),
           ...(query.verdict === undefined ? {} : { verdict: query.verdict }),
+          ...(query.observed === undefined ? {} : { observed: true }),
         };
         const found = await audit.listNetwork(sandbox.organizationId, sandbox.id, filter);
         const rows = found.slice(0, limit);

@@ -85,7 +85,7 @@ async function queryOf(
   query: z.output<typeof trailQuery>,
   secrets: AdminDeps['secrets'],
 ): Promise<TrailQuery> {
-  const { cursor, since, until, sandbox, secret, host, status, code } = query;
+  const { cursor, since, until, sandbox, secret, host, status, code, observed } = query;
   const place =
     cursor === undefined ? undefined : parseCursor(cursor, ['number', 'number'], 'cursor');
   return {
@@ -97,6 +97,7 @@ async function queryOf(
     ...(host === undefined ? {} : { host: host.trim().toLowerCase() }),
     ...(status === undefined ? {} : { status: statusRangeOf(status) }),
     ...(code === undefined ? {} : { code }),
+    ...(observed === undefined ? {} : { observed: true }),
   };
 }
 

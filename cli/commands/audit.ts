@@ -1,6 +1,7 @@
 /**
  * `sallyport audit SECRET`: where a secret was used and what was refused, newest first.
- * `sallyport audit --sandbox S`: what a sandbox did on the network. `audit tail` has a file of its own.
+ * `sallyport audit --sandbox S`: what a sandbox did on the network. `audit tail` and `audit
+ * observed` have files of their own.
  */
 import type { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
@@ -11,6 +12,7 @@ import { parseWholeNumber } from '../option-parsers.ts';
 import { printJson, printTable } from '../output.ts';
 import { readSandboxId } from '../sandbox-reference.ts';
 import type { Terminal } from '../terminal.ts';
+import { registerObserved } from '../audit-observed.ts';
 import { registerTail } from '../audit-tail.ts';
 
 interface AuditOptions extends ConnectionOptions {
@@ -29,6 +31,7 @@ export function register(program: Command, terminal: Terminal): void {
       audit(terminal, secret, options),
     );
   registerTail(command, terminal);
+  registerObserved(command, terminal);
 }
 
 async function audit(
@@ -98,7 +101,9 @@ async function auditSandbox(
         : `${row.host}:${row.dst_port ?? ''}`,
       row.kind === 'request' ? row.status : row.verdict,
       row.latency_ms,
-      row.error_code ?? row.match_rule,
+      row.would_refuse === undefined
+        ? (row.error_code ?? row.match_rule)
+        : `observed: ${row.would_refuse}`,
     ]),
     'nothing yet',
   );

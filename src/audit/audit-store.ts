@@ -35,6 +35,8 @@ export interface NetworkFilter {
   readonly sinceMs?: number;
   /** Drops `exchange` rows. */
   readonly verdict?: 'allowed' | 'blocked' | 'failed';
+  /** Only what `egress.mode: observe` let pass. */
+  readonly observed?: true;
 }
 
 /** A row of the whole trail. */
@@ -71,6 +73,8 @@ export interface TrailFilter extends TrailReach {
   /** From, to, both inclusive. */
   readonly status?: readonly [from: number, to: number];
   readonly code?: string;
+  /** Only what `egress.mode: observe` let pass. */
+  readonly observed?: true;
 }
 
 /** `next: null` is the end. A page may be short, or empty, before it: a call looks at a bounded number of events. */

@@ -34,5 +34,6 @@ export function eventRecord(event: AuditEvent): Record<string, unknown> {
     record['verdict'] = event.verdict;
     record['match_rule'] = event.matchRule;
   }
+  if (event.wouldRefuse !== null) record['would_refuse'] = event.wouldRefuse;
   return record;
 }

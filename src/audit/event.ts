@@ -25,6 +25,8 @@ interface AuditBase {
   readonly code: AuditCode | null;
   /** For the admin only: the internal address, the TLS fault, the source of a mismatch. */
   readonly detail: string | null;
+  /** With `egress.mode: observe`: the code that would have refused what passed. */
+  readonly wouldRefuse: AuditCode | null;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly latencyMs: number;

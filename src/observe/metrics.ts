@@ -27,6 +27,8 @@ export interface Metrics {
     protocol: ExchangeProtocol,
     seconds: number,
   ): void;
+  /** What `egress.mode: observe` let pass, by the code that would have refused it. */
+  observed(code: AuditCode): void;
   connectionOpened(kind: ConnectionKind): void;
   connectionClosed(kind: ConnectionKind): void;
   /** A TLS handshake with a client inside a tunnel. */
@@ -73,6 +75,7 @@ class PrometheusMetrics implements Metrics {
     registers: [this.#registry],
   });
   readonly #endLoopDelay = addLoopDelay(this.#registry);
+  readonly #observed = new Map<AuditCode, number>();
   #leafMints = 0;
   #auditDropped = 0;
   #sources: GaugeSources | null = null;
@@ -90,6 +93,10 @@ class PrometheusMetrics implements Metrics {
   ): void {
     this.#exchanges.add(decision, code, protocol);
     this.#exchangeSeconds.observe(seconds);
+  }
+
+  observed(code: AuditCode): void {
+    this.#observed.set(code, (this.#observed.get(code) ?? 0) + 1);
   }
 
   connectionOpened(kind: ConnectionKind): void {
@@ -147,6 +154,13 @@ class PrometheusMetrics implements Metrics {
       'TLS handshakes with clients inside tunnels.',
       ['outcome'],
       () => each('outcome', this.#handshakes),
+    );
+    addCounter(
+      registry,
+      'sallyport_observed_total',
+      'What egress.mode observe let pass, by the code that would have refused it.',
+      ['code'],
+      () => each('code', Object.fromEntries(this.#observed)),
     );
     addCounter(registry, 'sallyport_leaf_mints_total', 'Certificates minted.', [], () =>
       single(this.#leafMints),

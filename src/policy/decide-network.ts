@@ -2,13 +2,15 @@
  * May this sandbox reach this target? Spec section 3, pure. Asked first without addresses and, when the
  * answer is `resolve`, again with them. One deliberate difference in order: a *name* that its rules and
  * port already refuse is refused unresolved, because a DNS query is itself a way out. Literals meet the
- * address guard first. Never says an address to the client; that goes to `auditDetail`.
+ * address guard first. `egress.mode: observe` turns what rules, ports and the default refuse into an
+ * allowance that says so; the guard always refuses. Never says an address to the client; that goes to
+ * `auditDetail`.
  */
 import { Refusal } from '../kernel/errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { Authority, Host } from '../wire/host.ts';
 import type { AddressClass, AddressGuard } from './address-guard.ts';
-import type { NetworkDecision } from './decision.ts';
+import type { NetworkDecision, Observed } from './decision.ts';
 import {
   containsAddress,
   coversPort,
@@ -28,6 +30,8 @@ export interface NetworkEnvironment {
   readonly guard: AddressGuard;
   /** `egress.default`. */
   readonly defaultVerdict: 'allow' | 'deny';
+  /** `egress.mode`. */
+  readonly mode: 'enforce' | 'observe';
   /** `egress.ports`, both ends included. */
   readonly ports: readonly PortRange[];
   /** From `egress.hosts: name → address:port`: the port that is dialled, judged by the guard. */
@@ -49,9 +53,10 @@ export function decideNetwork(
     if (internal !== null) return internal;
   }
   const named = decideByName(snapshot, target, literal === null, environment);
-  if (named.verdict === 'refuse') return named;
-  if (!isPortOpen(snapshot, target, environment.ports)) return portRefusal(target.port);
-  if (addresses === null) return { verdict: 'resolve' };
+  const closed = named.verdict === 'refuse' ? named : portRefusal(snapshot, target, environment);
+  if (closed !== null && environment.mode === 'enforce') return closed;
+  const observed = closed === null ? null : observe(closed);
+  if (addresses === null) return { verdict: 'resolve', observed };
   if (addresses.length === 0) {
     return { verdict: 'refuse', refusal: new Refusal('dns_failed'), matchRule: null };
   }
@@ -59,14 +64,28 @@ export function decideNetwork(
     const internal = guardRefusal(environment.guard, addresses, guardPort);
     if (internal !== null) return internal;
   }
-  if (named.verdict === 'allow') return { verdict: 'allow', addresses, matchRule: named.matchRule };
-  return decideByAddress(snapshot, target, addresses, environment);
+  if (observed !== null) return { ...allow(addresses, observed.matchRule), observed };
+  if (named.verdict === 'allow') return allow(addresses, named.matchRule);
+  const decision = decideByAddress(snapshot, target, addresses, environment);
+  if (decision.verdict === 'allow' || environment.mode === 'enforce') return decision;
+  return { ...allow(addresses, decision.matchRule), observed: observe(decision) };
+}
+
+type Refused = Extract<NetworkDecision, { verdict: 'refuse' }>;
+type Allowed = Extract<NetworkDecision, { verdict: 'allow' }>;
+
+function allow(addresses: readonly Address[], matchRule: string | null): Allowed {
+  return { verdict: 'allow', addresses, matchRule, observed: null };
+}
+
+function observe({ refusal, matchRule }: Refused): Observed {
+  return { code: refusal.code, matchRule };
 }
 
 /** What the name alone settles. */
 type NameDecision =
   | { readonly verdict: 'allow'; readonly matchRule: string }
-  | { readonly verdict: 'refuse'; readonly refusal: Refusal; readonly matchRule: string | null }
+  | Refused
   | { readonly verdict: 'open' };
 
 function decideByName(
@@ -94,21 +113,21 @@ function decideByAddress(
   target: Authority,
   addresses: readonly Address[],
   environment: NetworkEnvironment,
-): NetworkDecision {
-  const { allow, deny } = snapshot.network;
-  for (const entry of allow) {
+): Allowed | Refused {
+  const rules = snapshot.network;
+  for (const entry of rules.allow) {
     if (!coversPort(entry, target.port)) continue;
     if (addresses.every((address) => containsAddress(entry, address))) {
-      return { verdict: 'allow', addresses, matchRule: `allow_out: ${entry.text}` };
+      return allow(addresses, `allow_out: ${entry.text}`);
     }
   }
-  for (const entry of deny) {
+  for (const entry of rules.deny) {
     if (!coversPort(entry, target.port)) continue;
     if (addresses.some((address) => reachesAddress(entry, address))) return hostDenied(entry);
   }
   const refused = refusalWithoutMatch(snapshot, target, environment);
   if (refused !== null) return refused;
-  return { verdict: 'allow', addresses, matchRule: defaultRule(snapshot, target, environment) };
+  return allow(addresses, defaultRule(snapshot, target, environment));
 }
 
 /** Steps 5 and 6: a non-empty allow list, or the default, refuses what nothing matched. */
@@ -116,7 +135,7 @@ function refusalWithoutMatch(
   snapshot: Snapshot,
   target: Authority,
   environment: NetworkEnvironment,
-): Extract<NameDecision, { verdict: 'refuse' }> | null {
+): Refused | null {
   if (snapshot.network.allow.length > 0) {
     return { verdict: 'refuse', refusal: new Refusal('host_not_allowed'), matchRule: null };
   }
@@ -159,13 +178,20 @@ function literalAddress(host: Host): Address | null {
   return { family: host.kind === 'ipv4' ? 4 : 6, text: host.text };
 }
 
-function hostDenied(entry: NetworkEntry): Extract<NameDecision, { verdict: 'refuse' }> {
+function hostDenied(entry: NetworkEntry): Refused {
   const matchRule = `deny_out: ${entry.text}`;
   const message = `The entry ${entry.text} in deny_out of this sandbox refuses this host.`;
   return { verdict: 'refuse', refusal: new Refusal('host_denied', { message }), matchRule };
 }
 
-function portRefusal(port: number): NetworkDecision {
+/** `null`: the port is open. */
+function portRefusal(
+  snapshot: Snapshot,
+  target: Authority,
+  { ports }: NetworkEnvironment,
+): Refused | null {
+  const { port } = target;
+  if (isPortOpen(snapshot, target, ports)) return null;
   const message = `Port ${port} is not open for egress.`;
   return {
     verdict: 'refuse',
@@ -179,7 +205,7 @@ function guardRefusal(
   guard: AddressGuard,
   addresses: readonly Address[],
   port: number,
-): Extract<NetworkDecision, { verdict: 'refuse' }> | null {
+): Refused | null {
   for (const address of addresses) {
     const internal = guard.classify(address, port);
     if (internal === null) continue;

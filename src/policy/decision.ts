@@ -2,10 +2,16 @@
  * What policy says. Pure data made by the two deciders: `decide-network.ts` (may this sandbox reach
  * this target, tunnelled or intercepted) and `decide-exchange.ts` (which secrets go on this request).
  */
-import type { Refusal } from '../kernel/errors.ts';
+import type { Refusal, RefusalCode } from '../kernel/errors.ts';
 import type { Placement } from '../secrets/auth.ts';
 import type { Address } from '../wire/address.ts';
 import type { Permit } from './permit.ts';
+
+/** What `egress.mode: observe` let pass, and the rule that would have refused it. */
+export interface Observed {
+  readonly code: RefusalCode;
+  readonly matchRule: string | null;
+}
 
 /** May this sandbox reach this target? `addresses` are those that passed, in the order given. */
 export type NetworkDecision =
@@ -13,9 +19,11 @@ export type NetworkDecision =
       readonly verdict: 'allow';
       readonly addresses: readonly Address[];
       readonly matchRule: string | null;
+      /** `null`: the rules allow it. */
+      readonly observed: Observed | null;
     }
   /** The names rules alone cannot tell: resolve, then ask again with the addresses. */
-  | { readonly verdict: 'resolve' }
+  | { readonly verdict: 'resolve'; readonly observed: Observed | null }
   | { readonly verdict: 'refuse'; readonly refusal: Refusal; readonly matchRule: string | null };
 
 /** Does the proxy look inside the tunnel? */

@@ -30,6 +30,8 @@ export interface Explanation {
     /** `unresolved`: depends on the addresses of the name. */
     readonly verdict: 'allowed' | 'blocked' | 'unresolved';
     readonly matchRule: string | null;
+    /** With `egress.mode: observe`: the code that would refuse what is let pass. */
+    readonly wouldRefuse: RefusalCode | null;
   };
   readonly intercept: boolean;
   /** Every bound secret, in order of binding. Empty where the network refuses it. */
@@ -85,9 +87,15 @@ function refused(refusal: Refusal): Pick<Explanation, 'decision' | 'code' | 'mes
 }
 
 function describeNetwork(network: NetworkDecision): Explanation['network'] {
-  if (network.verdict === 'resolve') return { verdict: 'unresolved', matchRule: null };
-  const verdict = network.verdict === 'allow' ? 'allowed' : 'blocked';
-  return { verdict, matchRule: network.matchRule };
+  if (network.verdict === 'refuse') {
+    return { verdict: 'blocked', matchRule: network.matchRule, wouldRefuse: null };
+  }
+  const { observed } = network;
+  const wouldRefuse = observed?.code ?? null;
+  if (network.verdict === 'allow') {
+    return { verdict: 'allowed', matchRule: network.matchRule, wouldRefuse };
+  }
+  return { verdict: 'unresolved', matchRule: observed?.matchRule ?? null, wouldRefuse };
 }
 
 function describeWinners(winners: readonly Winner[]): string {

@@ -34,12 +34,15 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
     vault: { keyFile: absolute(read('vault.key_file')) },
     egress: {
       default: read('egress.default'),
+      mode: read('egress.mode'),
+      tunnelSni: read('egress.tunnel_sni'),
       allowPrivate: read('egress.allow_private'),
       extraCa: read('egress.extra_ca').map((file) => resolve(cwd, file)),
       hosts: read('egress.hosts'),
       dns: { servers: read('egress.dns.servers'), mode: read('egress.dns.mode') },
       ports: read('egress.ports'),
       neverIntercept: read('egress.never_intercept'),
+      http1Only: read('egress.http1_only'),
       poolScope: read('egress.pool_scope'),
     },
     secrets: {

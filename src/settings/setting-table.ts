@@ -96,6 +96,18 @@ export const SETTINGS = {
     'allow',
     'What happens to hosts no rule names. `allow` does not stop data leaving.',
   ),
+  'egress.mode': row(
+    'text',
+    oneOf(['enforce', 'observe']),
+    'enforce',
+    '`observe` lets pass what network rules and the default refuse, and records it. Internal addresses and credentials are judged all the same.',
+  ),
+  'egress.tunnel_sni': row(
+    'text',
+    oneOf(['off', 'check']),
+    'off',
+    '`check` reads the server name in the TLS hello of a tunnel and closes it when rules would refuse that name.',
+  ),
   'egress.allow_private': row(
     'list',
     listOf(addressRange),
@@ -132,6 +144,12 @@ export const SETTINGS = {
     listOf(hostPattern),
     [],
     'Hosts whose TLS is never looked into; no secret can be bound to them.',
+  ),
+  'egress.http1_only': row(
+    'list',
+    listOf(hostPattern),
+    [],
+    'Hosts that are spoken to, and spoken for, over HTTP/1.1 only.',
   ),
   'egress.pool_scope': row(
     'text',
@@ -229,7 +247,7 @@ const LIMIT_NOTES: Readonly<Record<LimitName, string>> = {
   upstreamConnectionsPerPoolMax: 'Connections to one origin.',
   upstreamConnectionsMax: 'Connections to all origins.',
   upstreamIdleTimeoutMs: 'An unused connection to an origin.',
-  http2StreamsMax: 'HTTP/2 streams of one connection; without effect until HTTP/2 is served.',
+  http2StreamsMax: 'HTTP/2 streams of one connection, to clients and to origins.',
   dnsLookupsPerSandboxMax: 'Name look-ups one sandbox has in flight.',
   dnsCacheMax: 'Names kept.',
   auditQueueMax: 'Events held in memory before the trail is full.',

@@ -39,6 +39,8 @@ export interface Settings {
   readonly vault: { readonly keyFile: string | null };
   readonly egress: {
     readonly default: 'allow' | 'deny';
+    readonly mode: 'enforce' | 'observe';
+    readonly tunnelSni: 'off' | 'check';
     /** Canonical CIDRs and single addresses. */
     readonly allowPrivate: readonly string[];
     /** Absolute paths of PEM files. */
@@ -51,6 +53,8 @@ export interface Settings {
     };
     readonly ports: readonly PortRange[];
     readonly neverIntercept: readonly string[];
+    /** Canonical host patterns; `*.` stands for any depth. */
+    readonly http1Only: readonly string[];
     readonly poolScope: 'organization' | 'sandbox';
   };
   readonly secrets: { readonly allowReveal: boolean; readonly allowWidening: boolean };

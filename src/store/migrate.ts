@@ -8,13 +8,25 @@ import { first } from './migrations/0001-first.ts';
 import { groups } from './migrations/0002-groups.ts';
 import { oldestUsableVersion } from './migrations/0003-oldest-usable-version.ts';
 import { activity } from './migrations/0004-activity.ts';
+import { wouldRefuse } from './migrations/0006-would-refuse.ts';
+import { versionUse } from './migrations/0007-version-use.ts';
+import { sandboxLimits } from './migrations/0008-sandbox-limits.ts';
 import type { Migration, SchemaDialect } from './migrations/migration.ts';
 import type { Tables } from './tables.ts';
 
-const MIGRATIONS: readonly Migration[] = [first, groups, oldestUsableVersion, activity];
+/** Ascending by version; a number may be left out. */
+const MIGRATIONS: readonly Migration[] = [
+  first,
+  groups,
+  oldestUsableVersion,
+  activity,
+  wouldRefuse,
+  versionUse,
+  sandboxLimits,
+];
 
 /** The schema version this program reads and writes. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
+export const SCHEMA_VERSION = MIGRATIONS.at(-1)?.version ?? 0;
 
 /** `name` is what the refusal calls the database: a file or a URL without its password. */
 export async function migrate(
@@ -36,7 +48,8 @@ export async function migrate(
       'Start the newer version again, or restore a backup made before the upgrade. Nothing was changed.',
     );
   }
-  for (const migration of MIGRATIONS.slice(found)) {
+  for (const migration of MIGRATIONS) {
+    if (migration.version <= found) continue;
     await database.transaction().execute(async (transaction) => {
       await migration.up(transaction, dialect);
       await transaction

@@ -78,6 +78,12 @@ export interface SecretsTable {
   version: number;
   active_version_id: string;
   oldest_usable_version: number;
+  highest_version: Generated<number>;
+  rotation: Generated<number>;
+  /** The three of an overlap: all set or none. */
+  overlap_version: number | null;
+  overlap_version_id: string | null;
+  overlap_ends_at_ms: number | null;
   created_at_ms: number;
   updated_at_ms: number;
   rotated_at_ms: number;
@@ -128,6 +134,13 @@ export interface SecretVersionsTable {
   created_at_ms: number;
   created_by: string;
   last_used_at_ms: number | null;
+  /** The rotation of the secret that `requests` counts since. */
+  rotation: Generated<number>;
+  requests: Generated<number>;
+  /** Since an origin last accepted it. */
+  auth_failures: Generated<number>;
+  last_auth_failure_at_ms: number | null;
+  auth_failure_kind: string | null;
 }
 
 export interface SandboxesTable {
@@ -142,6 +155,9 @@ export interface SandboxesTable {
   network: string;
   env_vars: string;
   secrets_mode: string;
+  /** `null`: no limit. */
+  requests_per_minute: number | null;
+  concurrent_max: number | null;
   intercept_all: Flag;
   source_cidrs: string;
   timeout_seconds: number | null;
@@ -217,6 +233,8 @@ export interface AuditEventsTable {
   dst_ip: string | null;
   verdict: string | null;
   match_rule: string | null;
+  /** The code that would have refused it, had `egress.mode` not been `observe`. */
+  would_refuse: string | null;
 }
 
 /** An exchange with two secrets is a row under each. */
@@ -247,6 +265,13 @@ interface AuditSequenceTable {
 
 /** The last batch of each writer that is stored, so that a repeated batch is stored once. */
 interface AuditWritersTable {
+  writer: string;
+  sequence: number;
+  seen_at_ms: number;
+}
+
+/** As `audit_writers`, of batches of usage. */
+interface UsageWritersTable {
   writer: string;
   sequence: number;
   seen_at_ms: number;
@@ -287,5 +312,6 @@ export interface Tables {
   audit_counts: AuditCountsTable;
   audit_sequence: AuditSequenceTable;
   audit_writers: AuditWritersTable;
+  usage_writers: UsageWritersTable;
   activity: ActivityTable;
 }

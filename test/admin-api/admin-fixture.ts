@@ -243,7 +243,7 @@ async function explain(
   if (snapshot === undefined) throw new Error('the sandbox is gone');
   return explainExchange(snapshot, query.head, {
     nowMs: clock.nowMs(),
-    network: { verdict: 'resolve' },
+    network: { verdict: 'resolve', observed: null },
     intercept: 'intercept',
   });
 }

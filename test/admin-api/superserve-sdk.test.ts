@@ -217,6 +217,7 @@ describe('Sandbox', () => {
       port: 443,
       code: null,
       detail: null,
+      wouldRefuse: null,
       bytesIn: 1,
       bytesOut: 2,
       latencyMs: 3,

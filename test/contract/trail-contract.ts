@@ -91,6 +91,29 @@ export function describeTrailContract(makeStore: MakeStore): void {
       expect(await times({ sandboxId: ids.sandboxId, host: 'a.example.com' })).toEqual([4, 1]);
     });
 
+    test('what was only observed is found alone, and kept like a refusal', async () => {
+      const { store, ids } = await begin();
+      await store.audit.appendEvents([
+        sampleConnection(ids, { tsMs: 1, wouldRefuse: 'host_not_allowed' }),
+        sampleConnection(ids, { tsMs: 2 }),
+        sampleExchange(ids, { tsMs: 3, wouldRefuse: 'port_denied' }),
+        sampleExchange(ids, { tsMs: 4, status: 403, decision: 'deny', code: 'host_denied' }),
+      ]);
+      const times = async (asked: Asked) =>
+        (await readAll(store, ids.organizationId, asked)).map((row) => row.event.tsMs);
+      expect(await times({ observed: true })).toEqual([3, 1]);
+      expect(await times({ observed: true, sandboxId: 'other' })).toEqual([]);
+      const filter = { limit: 9, observed: true } as const;
+      const network = await store.audit.listNetwork(ids.organizationId, ids.sandboxId, filter);
+      expect(network.map((row) => row.event.wouldRefuse)).toEqual([
+        'port_denied',
+        'host_not_allowed',
+      ]);
+      const retention = { olderThanMs: 0, importantRowsMax: 9, plainRowsMax: 0 };
+      while ((await store.audit.pruneEvents(retention)) > 0);
+      expect(await times({})).toEqual([4, 3, 1]);
+    });
+
     test('a rare match behind thousands of others is found in bounded calls', async () => {
       const { store, ids } = await begin();
       const used = [{ secretId: randomUUID(), version: 1 }];

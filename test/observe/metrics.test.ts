@@ -18,6 +18,8 @@ test('the names are those of the spec', async () => {
     .map((line) => line.split(' ')[2] ?? '');
   expect(new Set(names)).toEqual(
     new Set([
+      // Ours, beside them.
+      'sallyport_observed_total',
       'sallyport_audit_dropped_total',
       'sallyport_audit_queue',
       'sallyport_connections',

@@ -19,6 +19,7 @@ function environment(overrides: Partial<NetworkEnvironment> = {}): NetworkEnviro
       localAddresses: () => ['127.0.0.1'],
     }),
     defaultVerdict: 'allow',
+    mode: 'enforce',
     ports: [
       { from: 80, to: 80 },
       { from: 443, to: 443 },
@@ -232,6 +233,57 @@ describe('ports and default', () => {
 
   test('default allow says so', () => {
     expect(matchRule(decide(network([]), 'x.example'))).toBe('default: allow');
+  });
+});
+
+describe('egress.mode: observe', () => {
+  const observed = (snapshot: Snapshot, authority: string, resolved?: readonly string[] | null) => {
+    const decision = decide(snapshot, authority, resolved, { mode: 'observe' });
+    return decision.verdict === 'refuse' ? decision.refusal.code : decision.observed;
+  };
+
+  test('what rules, ports and the default refuse passes and says what would refuse it', () => {
+    const rules = network(['api.example.com'], ['evil.example', '203.0.113.0/24']);
+    expect(observed(rules, 'evil.example')).toEqual({
+      code: 'host_denied',
+      matchRule: 'deny_out: evil.example',
+    });
+    expect(observed(rules, 'other.example')).toEqual({ code: 'host_not_allowed', matchRule: null });
+    expect(observed(rules, 'api.example.com:25')).toEqual({
+      code: 'port_denied',
+      matchRule: 'egress.ports',
+    });
+    const ranges = network([], ['8.8.8.0/24']);
+    expect(observed(ranges, 'dns.example', ['8.8.8.8'])).toEqual({
+      code: 'host_denied',
+      matchRule: 'deny_out: 8.8.8.0/24',
+    });
+    const byDefault = decide(network([]), 'x.example', [PUBLIC], {
+      mode: 'observe',
+      defaultVerdict: 'deny',
+    });
+    expect(byDefault).toMatchObject({
+      verdict: 'allow',
+      matchRule: 'default: deny',
+      observed: { code: 'host_not_allowed' },
+    });
+  });
+
+  test('a name is resolved though its rules refuse it; what is allowed observes nothing', () => {
+    const rules = network(['api.example.com']);
+    expect(decide(rules, 'other.example', null, { mode: 'observe' })).toMatchObject({
+      verdict: 'resolve',
+      observed: { code: 'host_not_allowed' },
+    });
+    expect(observed(rules, 'api.example.com')).toBeNull();
+  });
+
+  test('the address guard refuses all the same', () => {
+    expect(observed(network([]), 'inside.example', ['10.0.0.1'])).toBe('internal_address_denied');
+    expect(observed(network(['x.example']), '169.254.169.254')).toBe('internal_address_denied');
+    expect(observed(network(['x.example']), 'inside.example', ['127.0.0.1'])).toBe(
+      'internal_address_denied',
+    );
   });
 });
 

@@ -5,7 +5,12 @@ import { explainExchange, type Explanation } from '../../src/policy/explain.ts';
 import type { NetworkDecision } from '../../src/policy/decision.ts';
 import { bound, head, NOW_MS, placeholderOf, secret, snapshotOf } from './fixtures.ts';
 
-const allowed: NetworkDecision = { verdict: 'allow', addresses: [], matchRule: 'default: allow' };
+const allowed: NetworkDecision = {
+  verdict: 'allow',
+  addresses: [],
+  matchRule: 'default: allow',
+  observed: null,
+};
 
 const snapshot = snapshotOf({
   bound: [
@@ -94,8 +99,15 @@ describe('explain', () => {
   });
 
   test('without resolving the verdict stays open', () => {
-    const explanation = explain('GET https://api.example.com/', [], { verdict: 'resolve' });
-    expect(explanation.network).toEqual({ verdict: 'unresolved', matchRule: null });
+    const explanation = explain('GET https://api.example.com/', [], {
+      verdict: 'resolve',
+      observed: null,
+    });
+    expect(explanation.network).toEqual({
+      verdict: 'unresolved',
+      matchRule: null,
+      wouldRefuse: null,
+    });
     expect(explanation.decision).toBe('allow');
   });
 

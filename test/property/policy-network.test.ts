@@ -91,6 +91,7 @@ test('the same verdict as the naive reading, resolved or not', () => {
       const environment = {
         guard,
         defaultVerdict: given.deniesByDefault ? ('deny' as const) : ('allow' as const),
+        mode: 'enforce' as const,
         ports: [{ from: 443, to: 65_535 }],
       };
       const answers = given.answers.map((text): Address => ({ family: 4, text }));
@@ -101,6 +102,16 @@ test('the same verdict as the naive reading, resolved or not', () => {
       expect(early.verdict).not.toBe('allow');
       expect(early.verdict === 'refuse' && decision.verdict !== 'refuse').toBe(false);
       verdicts.add(`${early.verdict} ${decision.verdict}`);
+      // Observing refuses what the guard refuses and nothing else, and names what enforcing would say.
+      const observed = decideNetwork(snapshot, target, answers, {
+        ...environment,
+        mode: 'observe',
+      });
+      const isInside = given.answers.includes('10.0.0.1');
+      const said = observed.verdict === 'refuse' ? observed.refusal.code : observed.observed?.code;
+      const enforced = decision.verdict === 'refuse' ? decision.refusal.code : undefined;
+      expect(said).toBe(isInside ? 'internal_address_denied' : enforced);
+      expect(observed.verdict).toBe(isInside ? 'refuse' : 'allow');
     }),
     { numRuns: 3_000 },
   );

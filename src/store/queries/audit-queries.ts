@@ -78,7 +78,7 @@ async function listNetwork(
   sandboxId: string,
   filter: NetworkFilter,
 ) {
-  const { before, beforeMs, sinceMs, verdict } = filter;
+  const { before, beforeMs, sinceMs, verdict, observed } = filter;
   let select = query
     .selectFrom('audit_events')
     .selectAll()
@@ -94,6 +94,7 @@ async function listNetwork(
   if (verdict !== undefined) {
     select = select.where('kind', '=', 'connection').where('verdict', '=', verdict);
   }
+  if (observed === true) select = select.where('would_refuse', 'is not', null);
   return (await select.execute()).map((row) => ({ id: row.id, event: eventOf(row) }));
 }
 

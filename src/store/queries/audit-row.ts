@@ -38,11 +38,12 @@ export const EVENT_COLUMNS = [
   'dst_ip',
   'verdict',
   'match_rule',
+  'would_refuse',
 ] as const satisfies readonly (keyof AuditEventsTable)[];
 
-/** Used a secret or was refused: kept longer than plain traffic. */
+/** Used a secret, was refused or would have been: kept longer than plain traffic. */
 export function isImportant(event: AuditEvent): boolean {
-  return event.secrets.length > 0 || event.decision === 'deny';
+  return event.secrets.length > 0 || event.decision === 'deny' || event.wouldRefuse !== null;
 }
 
 export function eventParameters(id: number, event: AuditEvent): readonly unknown[] {
@@ -74,6 +75,7 @@ export function eventParameters(id: number, event: AuditEvent): readonly unknown
     connection?.dstIp ?? null,
     connection?.verdict ?? null,
     connection?.matchRule ?? null,
+    event.wouldRefuse,
   ];
 }
 
@@ -92,6 +94,7 @@ export function eventOf(row: Selectable<AuditEventsTable>): AuditEvent {
     bytesOut: row.bytes_out,
     latencyMs: row.latency_ms,
     secrets: secretsOf(row.secrets),
+    wouldRefuse: row.would_refuse as AuditCode | null,
   };
   if (row.kind === 'connection') {
     return {

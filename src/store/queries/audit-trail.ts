@@ -29,10 +29,12 @@ export async function listTrail(
   if (filter.secretId !== undefined) {
     return listOfSecret(transaction, organizationId, filter.secretId, { filter, stretch });
   }
-  // Without a sandbox there is an index by class and time: both classes are walked, side by side.
+  // Without a sandbox there is an index by class and time: both classes are walked, side by side. What
+  // was only observed is all in one.
+  const classes: readonly Flag[] = filter.observed === true ? [1] : [1, 0];
   const walks =
     filter.sandboxId === undefined
-      ? ([1, 0] as const).map((important) => walkClass(transaction, organizationId, important))
+      ? classes.map((important) => walkClass(transaction, organizationId, important))
       : [walkSandbox(transaction, organizationId, filter.sandboxId)];
   const stretches = walks.map((walk) => placed(walk, filter).limit(stretch));
   const ends = await Promise.all(
@@ -186,10 +188,11 @@ export async function readLastEventId({ query }: Transaction): Promise<number> {
 
 /** What the walked index does not decide. */
 function conditionsOf(filter: TrailFilter): RawBuilder<SqlBool>[] {
-  const { host, status, code } = filter;
+  const { host, status, code, observed } = filter;
   const conditions = reachOf(filter);
   if (host !== undefined) conditions.push(sql`p.host = ${host}`);
   if (code !== undefined) conditions.push(sql`p.code = ${code}`);
+  if (observed === true) conditions.push(sql`p.would_refuse is not null`);
   if (status !== undefined) {
     conditions.push(sql`p.status >= ${status[0]}`, sql`p.status <= ${status[1]}`);
   }
