@@ -16,13 +16,20 @@ export class AdmittedConnection implements OpenConnection {
   readonly target: Authority;
   readonly #socket: Socket;
   readonly #release: () => void;
+  readonly #open: OpenConnections;
+  #isRunning = false;
   #isClosedByPolicy = false;
 
   constructor(open: OpenConnections, holder: TokenHolder, target: Authority, socket: Socket) {
     this.holder = holder;
     this.target = target;
     this.#socket = socket;
-    const remove = open.addConnection(this);
+    this.#open = open;
+    const takeOff = open.addConnection(this);
+    const remove = (): void => {
+      this.stopRunning();
+      takeOff();
+    };
     socket.once('close', remove);
     this.#release = () => {
       socket.off('close', remove);
@@ -32,6 +39,20 @@ export class AdmittedConnection implements OpenConnection {
 
   get isClosedByPolicy(): boolean {
     return this.#isClosedByPolicy;
+  }
+
+  /** It was let in as a tunnel: counts among what its sandbox has running. */
+  startRunning(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#open.startRunning(this.holder.sandboxId);
+  }
+
+  /** It became an interception, whose exchanges count themselves, or it is over. */
+  stopRunning(): void {
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
+    this.#open.stopRunning(this.holder.sandboxId);
   }
 
   closeByPolicy(): void {

@@ -18,6 +18,7 @@ import type { ValueOpener } from '../src/policy/value-opener.ts';
 import type { UsageBook } from '../src/usage/usage-store.ts';
 import type { LeafContexts } from './leaf-contexts.ts';
 import type { OpenConnections } from './open-connections.ts';
+import type { RequestMeter } from './request-meter.ts';
 
 export interface DataPlane {
   readonly feed: PolicyFeed;
@@ -33,6 +34,7 @@ export interface DataPlane {
   readonly usage: UsageBook;
   readonly leaves: LeafContexts;
   readonly open: OpenConnections;
+  readonly meter: RequestMeter;
   readonly caPem: () => string;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -18,6 +18,7 @@ import { checkRequestHead } from '../src/wire/request-framing.ts';
 import type { RequestFraming } from '../src/wire/request-framing.ts';
 import { auditPath, refusedPath } from './audit-path.ts';
 import { currentSnapshot } from './authenticate.ts';
+import { withClientIdentity } from './client-identity.ts';
 import type { ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { ExchangeContext, Prepared } from './exchange-context.ts';
@@ -120,21 +121,19 @@ function composeUpstream(
   origin: Origin,
   winners: readonly Winner[],
 ): UpstreamRequest {
-  const composed = composeRequest({
-    head,
-    winners: winners.map((winner) => ({
-      winner,
-      value: context.plane.opener.openValue(winner.permit),
-    })),
-    connectionOptions: framing.connectionOptions,
-  });
+  const opened = winners.map((winner) => ({
+    winner,
+    value: context.plane.opener.openValue(winner.permit),
+  }));
+  const { connectionOptions } = framing;
+  const composed = composeRequest({ head, winners: opened, connectionOptions });
   const hasBody = framing.bodyKind !== 'none';
   const mayHaveTrailers =
     client.protocol === 'h2'
       ? hasBody
       : framing.bodyKind === 'chunked' && hasField(client.fields, 'trailer');
   return {
-    origin,
+    origin: withClientIdentity(origin, opened),
     protocol: client.protocol,
     method: client.method,
     target: composed.target,

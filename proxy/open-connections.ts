@@ -39,6 +39,8 @@ export interface OpenExchange {
 class SandboxShelf {
   readonly connections = new Set<OpenConnection>();
   readonly exchanges = new Set<OpenExchange>();
+  /** Exchanges and tunnels that were let in and are not over. */
+  running = 0;
 }
 
 export class OpenConnections {
@@ -75,6 +77,21 @@ export class OpenConnections {
     if (shelf === undefined) return;
     shelf.exchanges.delete(exchange);
     this.#forgetIfEmpty(exchange.sandboxId, shelf);
+  }
+
+  /** How many exchanges and tunnels of it were let in and are not over. */
+  runningCount(sandboxId: string): number {
+    return this.#shelves.get(sandboxId)?.running ?? 0;
+  }
+
+  /** One more of something that is entered here already; `stopRunning` before it is taken off. */
+  startRunning(sandboxId: string): void {
+    this.#shelf(sandboxId).running += 1;
+  }
+
+  stopRunning(sandboxId: string): void {
+    const shelf = this.#shelves.get(sandboxId);
+    if (shelf !== undefined) shelf.running -= 1;
   }
 
   sandboxIds(): MapIterator<string> {

@@ -7,7 +7,9 @@ import { z } from '@hono/zod-openapi';
 import type { SandboxChange, SandboxInput } from '../../src/sandboxes/sandbox-input.ts';
 import {
   AUTO_DELETE_SECONDS_MAX,
+  CONCURRENT_MAX,
   DURATION_SECONDS_MAX,
+  REQUESTS_PER_MINUTE_MAX,
 } from '../../src/sandboxes/sandbox-rules.ts';
 import type { SandboxRow } from '../../src/sandboxes/sandbox-store.ts';
 import {
@@ -31,6 +33,19 @@ const network = z
   .transform((given) => ({ allowOut: given.allow_out, denyOut: given.deny_out }))
   .openapi('NetworkConfig');
 
+const limits = z
+  .strictObject({
+    requests_per_minute: z.int().min(1).max(REQUESTS_PER_MINUTE_MAX).nullish(),
+    concurrent: z.int().min(1).max(CONCURRENT_MAX).nullish(),
+  })
+  .transform((given) => ({
+    requestsPerMinute: given.requests_per_minute,
+    concurrent: given.concurrent,
+  }))
+  .openapi('SandboxLimits', {
+    description: 'Beyond them the proxy answers 429. null, or absent on creation: no limit.',
+  });
+
 export const sandboxCreateSchema = z
   .strictObject({
     name: z.string(),
@@ -47,6 +62,7 @@ export const sandboxCreateSchema = z
     source_cidrs: optional(texts),
     intercept: optional(z.enum(['auto', 'all'])),
     secrets_mode: optional(z.literal('bound')),
+    limits: optional(limits),
     from_template: optional(z.unknown()).openapi({ description: 'Accepted without effect.' }),
     from_snapshot: optional(z.unknown()).openapi({ description: 'Accepted without effect.' }),
     preview_access: optional(z.unknown()).openapi({ description: 'Accepted without effect.' }),
@@ -60,6 +76,7 @@ export const sandboxPatchSchema = z
     network: optional(network),
     timeout_seconds: duration.nullish().openapi({ description: 'null clears it.' }),
     auto_delete_seconds: autoDelete.nullish().openapi({ description: 'null clears it.' }),
+    limits: limits.nullish().openapi({ description: 'null clears both.' }),
   })
   .openapi('SandboxPatch');
 
@@ -124,6 +141,10 @@ export const sandboxSchema = z
     source_cidrs: texts,
     intercept: z.enum(['auto', 'all']),
     secrets_mode: z.enum(['bound', 'all']),
+    limits: z.object({
+      requests_per_minute: z.int().nullable(),
+      concurrent: z.int().nullable(),
+    }),
     env_vars: textMap,
   })
   .openapi('Sandbox');
@@ -156,6 +177,7 @@ export function sandboxInputOf(body: z.output<typeof sandboxCreateSchema>): Sand
     expiresAtMs: body.expires_at,
     sourceCidrs: body.source_cidrs,
     interceptAll: body.intercept === 'all',
+    limits: body.limits,
   };
 }
 
@@ -173,6 +195,7 @@ export function sandboxChangeOf(body: z.output<typeof sandboxPatchSchema>): Sand
     network: body.network,
     timeoutSeconds: body.timeout_seconds,
     autoDeleteSeconds: body.auto_delete_seconds,
+    limits: body.limits,
   };
 }
 
@@ -208,6 +231,10 @@ export function describeSandbox(row: SandboxRow): z.infer<typeof sandboxSchema> 
     source_cidrs: [...sandbox.sourceCidrs],
     intercept: sandbox.interceptAll ? 'all' : 'auto',
     secrets_mode: sandbox.secretsMode,
+    limits: {
+      requests_per_minute: sandbox.limits.requestsPerMinute,
+      concurrent: sandbox.limits.concurrent,
+    },
     env_vars: sandbox.envVars,
   };
 }

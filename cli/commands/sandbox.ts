@@ -20,6 +20,8 @@ interface CreateOptions extends ConnectionOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly timeout?: number;
   readonly ttl?: number;
+  readonly perMinute?: number;
+  readonly concurrent?: number;
   readonly export?: boolean;
   readonly dir?: string;
   readonly proxy?: Endpoint;
@@ -67,6 +69,8 @@ function registerCreate(sandbox: Command, terminal: Terminal): void {
     .option('--metadata <key=text>', 'for people and filters', collectPairs)
     .option('--timeout <seconds>', 'pause it after this time', parseWholeNumber)
     .option('--ttl <seconds>', 'end it after this time', parseWholeNumber)
+    .option('--per-minute <count>', 'at most this many requests a minute', parseWholeNumber)
+    .option('--concurrent <count>', 'at most this many requests at once', parseWholeNumber)
     .option('--export', 'print shell lines to evaluate; the CA files are written to --dir')
     .option('--dir <directory>', 'where the CA files go (default: a new temporary directory)')
     .option(
@@ -91,6 +95,7 @@ async function createSandbox(
       metadata: options.metadata,
       timeout_seconds: options.timeout,
       ttl_seconds: options.ttl,
+      limits: { requests_per_minute: options.perMinute, concurrent: options.concurrent },
     });
     for (const warning of created.warnings ?? []) terminal.stderr.write(`warning: ${warning}\n`);
     if (options.export === true) {

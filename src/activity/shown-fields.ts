@@ -40,6 +40,7 @@ const SANDBOX_FIELDS = [
   'metadata',
   'network',
   'secretsMode',
+  'limits',
   'interceptAll',
   'sourceCidrs',
   'timeoutSeconds',

@@ -242,6 +242,14 @@ export const REFUSALS = {
     'Too many connections are open.',
     'Close idle connections, or raise limits.connections_max or limits.connections_per_sandbox_max.',
   ),
+  rate_limited: refusal(
+    429,
+    'http_request_denied',
+    true,
+    8,
+    'This sandbox asks for more than its limits allow.',
+    'Wait as long as Retry-After says, or raise limits of the sandbox.',
+  ),
   shutting_down: refusal(
     503,
     'proxy_internal_error',

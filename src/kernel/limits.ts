@@ -34,6 +34,7 @@ export interface Limits {
   readonly upstreamConnectionsMax: number;
   /** An unused connection to an origin that announced no `Keep-Alive: timeout`. */
   readonly upstreamIdleTimeoutMs: number;
+  /** Streams at once on one HTTP/2 connection; one sandbox takes a quarter of those to an origin. */
   readonly http2StreamsMax: number;
   /** DNS look-ups one sandbox may have in flight. */
   readonly dnsLookupsPerSandboxMax: number;
@@ -96,6 +97,11 @@ export const FIXED = {
   secretNameCharsMax: 128,
   /** Largest value a header can carry everywhere (nginx and Apache both stop at 8 KiB). */
   placeableValueBytesMax: 8_192,
+  /** PEM of a client certificate: a chain of ten, and an RSA key of 4096 bits. */
+  clientCertificateBytesMax: 32 * 1024,
+  clientCertificateChainMax: 10,
+  /** TLS contexts with a client certificate kept; each holds the roots again, about 1 MiB. */
+  clientCertificateContextsMax: 64,
   /** Largest value the store keeps (façades store multi-line documents). */
   storedValueBytesMax: 256 * 1024,
   /** Characters of a value through a façade. */
@@ -112,6 +118,8 @@ export const FIXED = {
   unknownTokenDelayMs: 1_000,
   /** Addresses watched for unknown tokens. */
   watchedAddressesMax: 10_000,
+  /** Sandboxes whose requests of the last minute are remembered; the least recently active leave first. */
+  meteredSandboxesMax: 20_000,
   /** "Closed within 1 s" when a policy change takes something open away; half of it is the sweep. */
   policySweepMs: 500,
   /** A DNS answer is kept at least and at most this long, whatever its TTL says. */
@@ -129,6 +137,23 @@ export const FIXED = {
   upstreamTlsSessionsMax: 1_024,
   /** How long after a certificate was verified its session may be resumed. */
   upstreamTlsSessionMs: 10 * MINUTE,
+  /**
+   * HTTP/2 receive windows (RFC 9113 6.9): what a peer may send of a body that nobody takes, of one stream
+   * and of all streams of a connection. 64 KiB, the protocol's own, holds a stream to 1 MB/s at 60 ms.
+   */
+  http2StreamWindowBytes: 1024 * 1024,
+  http2SessionWindowBytes: 8 * 1024 * 1024,
+  /** What the runtime holds for one HTTP/2 connection: frames to be written, heads, streams. Megabytes. */
+  http2SessionMemoryMb: 16,
+  /** Entries in one SETTINGS frame; there are eight settings. */
+  http2SettingsMax: 32,
+  /** PING and SETTINGS frames of one peer in a second. */
+  http2ControlFramesPerSecond: 100,
+  /** Informational responses to one request. */
+  informationalMax: 32,
+  /** Origins of which is remembered which HTTP version they chose, and for how long. */
+  originProtocolsMax: 4_096,
+  originProtocolMs: 10 * MINUTE,
   /** Request body kept for the one retry that an `Idempotency-Key` allows. */
   replayBodyBytesMax: 64 * 1024,
   /** Open `/events` streams: of the instance, and of one API key. */

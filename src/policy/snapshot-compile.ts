@@ -36,6 +36,7 @@ export function compileSnapshot(source: PolicySource, options: CompileOptions): 
     expiresAtMs: sandbox.expiresAtMs,
     sourceCidrs: sandbox.sourceCidrs.map(parseCidr),
     interceptAll: sandbox.interceptAll,
+    limits: sandbox.limits,
     network: compileNetworkRules(sandbox.network),
     bindings,
     index: buildBindingIndex(bindings),

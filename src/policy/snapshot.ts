@@ -2,7 +2,7 @@
  * The compiled, immutable policy of one sandbox: everything a decision needs, patterns parsed, lists
  * indexed. Made by `snapshot-compile.ts` from one consistent read; replaced as a whole, never changed.
  */
-import type { Inject, SandboxStatus } from '../sandboxes/sandbox.ts';
+import type { Inject, SandboxLimits, SandboxStatus } from '../sandboxes/sandbox.ts';
 import type { Placement } from '../secrets/auth.ts';
 import type { OnExisting, SealedVersion } from '../secrets/secret.ts';
 import type { Cidr } from '../wire/ranges.ts';
@@ -28,6 +28,7 @@ export interface CompiledRule {
   readonly claimFields: readonly string[];
   readonly claimQuery: readonly string[];
   readonly claimsPath: boolean;
+  readonly claimsCertificate: boolean;
 }
 
 export interface CompiledBinding {
@@ -71,6 +72,7 @@ export interface Snapshot {
   readonly expiresAtMs: number | null;
   readonly sourceCidrs: readonly Cidr[];
   readonly interceptAll: boolean;
+  readonly limits: SandboxLimits;
   readonly network: NetworkRules;
   /** Attached ones, then the newest tombstones. */
   readonly bindings: readonly CompiledBinding[];

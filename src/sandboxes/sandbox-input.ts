@@ -8,6 +8,12 @@ export interface NetworkInput {
   readonly denyOut?: readonly string[] | undefined;
 }
 
+/** `undefined`: not said; `null`: no limit. */
+export interface LimitsInput {
+  readonly requestsPerMinute?: number | null | undefined;
+  readonly concurrent?: number | null | undefined;
+}
+
 export interface SandboxInput {
   readonly name: string;
   readonly description?: string | undefined;
@@ -24,6 +30,7 @@ export interface SandboxInput {
   readonly expiresAtMs?: number | undefined;
   readonly sourceCidrs?: readonly string[] | undefined;
   readonly interceptAll?: boolean | undefined;
+  readonly limits?: LimitsInput | undefined;
 }
 
 export interface SandboxChange {
@@ -36,6 +43,8 @@ export interface SandboxChange {
   readonly timeoutSeconds?: number | null | undefined;
   /** `null` clears. */
   readonly autoDeleteSeconds?: number | null | undefined;
+  /** `null` clears both; of an object what is not said stays. */
+  readonly limits?: LimitsInput | null | undefined;
 }
 
 export interface BindingInput {

@@ -6,8 +6,8 @@ import { fieldError } from '../kernel/field-error.ts';
 import { parseNetworkEntry } from '../policy/network-rules.ts';
 import { readCidr } from '../wire/ranges.ts';
 import { isReservedEnvKey } from './sandbox-env.ts';
-import type { NetworkInput } from './sandbox-input.ts';
-import type { NetworkConfig } from './sandbox.ts';
+import type { LimitsInput, NetworkInput } from './sandbox-input.ts';
+import type { NetworkConfig, SandboxLimits } from './sandbox.ts';
 
 const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const ENV_KEY_CHARS_MAX = 256;
@@ -20,6 +20,10 @@ const SOURCE_CIDRS_MAX = 64;
 
 export const AUTO_DELETE_SECONDS_MAX = 2_592_000;
 export const DURATION_SECONDS_MAX = 31_536_000;
+export const REQUESTS_PER_MINUTE_MAX = 1_000_000;
+export const CONCURRENT_MAX = 100_000;
+
+export const NO_LIMITS: SandboxLimits = { requestsPerMinute: null, concurrent: null };
 
 export function parseSandboxName(text: string): string {
   const name = text.trim();
@@ -87,6 +91,17 @@ export function checkSourceCidrs(cidrs: readonly string[]): string[] {
     }
     return cidr.text;
   });
+}
+
+/** What is not said stays; `null` clears. */
+export function withLimits(
+  before: SandboxLimits,
+  said: LimitsInput | null | undefined,
+): SandboxLimits {
+  if (said === undefined) return before;
+  if (said === null) return NO_LIMITS;
+  const { requestsPerMinute = before.requestsPerMinute, concurrent = before.concurrent } = said;
+  return { requestsPerMinute, concurrent };
 }
 
 /** `null` for no end. */

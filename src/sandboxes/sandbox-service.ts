@@ -23,7 +23,9 @@ import {
   checkSourceCidrs,
   parseExpiry,
   parseNetwork,
+  NO_LIMITS,
   parseSandboxName,
+  withLimits,
 } from './sandbox-rules.ts';
 import type { BindingRow, SandboxFilter, SandboxRow, SandboxStore } from './sandbox-store.ts';
 import type { Sandbox, SandboxStatus, SandboxToken } from './sandbox.ts';
@@ -112,6 +114,7 @@ export class SandboxService {
         network: network ?? before.network,
         timeoutSeconds: timeoutSeconds === undefined ? before.timeoutSeconds : timeoutSeconds,
         armedAtMs: isRearmed ? nowMs : before.armedAtMs,
+        limits: withLimits(before.limits, change.limits),
         ...(autoDeleteSeconds === undefined
           ? {}
           : autoDeletion(before.status, autoDeleteSeconds, nowMs)),
@@ -217,6 +220,7 @@ export class SandboxService {
       network: parseNetwork(input.network ?? {}),
       envVars: input.envVars ?? {},
       secretsMode: 'bound',
+      limits: withLimits(NO_LIMITS, input.limits),
       interceptAll: input.interceptAll ?? false,
       sourceCidrs: checkSourceCidrs(input.sourceCidrs ?? []),
       timeoutSeconds: input.timeoutSeconds ?? null,

@@ -11,6 +11,13 @@ export interface NetworkConfig {
   readonly denyOut: readonly string[];
 }
 
+/** How much it may ask for; `null`: as much as it likes. */
+export interface SandboxLimits {
+  readonly requestsPerMinute: number | null;
+  /** Exchanges and tunnels open at once. */
+  readonly concurrent: number | null;
+}
+
 export interface Sandbox {
   readonly id: string;
   readonly organizationId: string;
@@ -22,6 +29,7 @@ export interface Sandbox {
   readonly network: NetworkConfig;
   readonly envVars: Readonly<Record<string, string>>;
   readonly secretsMode: 'bound' | 'all';
+  readonly limits: SandboxLimits;
   readonly interceptAll: boolean;
   readonly sourceCidrs: readonly string[];
   /** Paused after this much time since `armedAtMs`. */

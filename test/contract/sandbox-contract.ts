@@ -34,6 +34,7 @@ export function describeSandboxContract(makeStore: MakeStore): void {
           network: { allowOut: ['api.example.com:443'], denyOut: ['0.0.0.0/0'] },
           envVars: { LANG: 'C' },
           secretsMode: 'all',
+          limits: { requestsPerMinute: 60, concurrent: 4 },
           interceptAll: true,
           sourceCidrs: ['192.0.2.0/24'],
           timeoutSeconds: 60,

@@ -25,6 +25,7 @@ export function sandbox(overrides: Partial<Sandbox> = {}): Sandbox {
     network: { allowOut: [], denyOut: [] },
     envVars: {},
     secretsMode: 'bound',
+    limits: { requestsPerMinute: null, concurrent: null },
     interceptAll: false,
     sourceCidrs: [],
     timeoutSeconds: null,
