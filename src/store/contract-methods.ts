@@ -20,6 +20,7 @@ export const CONTRACT_METHODS: Methods = {
     updateSecret: 'durable',
     deleteSecret: 'durable',
     listVersions: 'read',
+    destroyOldVersions: 'durable',
     readVersion: 'read',
     listBindingsOfSecret: 'read',
     listSandboxIdsOfSecret: 'read',
@@ -75,7 +76,11 @@ export const CONTRACT_METHODS: Methods = {
   },
   activity: { insertActivity: 'durable', listActivity: 'read' },
   usage: { recordUsage: 'relaxed' },
-  instance: { readInstanceItem: 'read', insertInstanceItem: 'durable' },
+  instance: {
+    readInstanceItem: 'read',
+    insertInstanceItem: 'durable',
+    replaceInstanceItem: 'durable',
+  },
 };
 
 /** The transaction of `contract.method`; `undefined` when there is no such method. */

@@ -110,5 +110,19 @@ export function describeOrganizationContract(makeStore: MakeStore): void {
       expect(two).toEqual(first);
       expect(await store.instance.readInstanceItem(name)).toEqual(first);
     });
+
+    test('of two that replace what they read, one does', async () => {
+      const store = await makeStore();
+      const { instance } = store;
+      const name = randomUUID();
+      const first = await instance.insertInstanceItem(name, new Uint8Array([1, 2, 3]));
+      const contents = [new Uint8Array([4]), new Uint8Array([5])] as const;
+      const done = await Promise.all(
+        contents.map((content) => instance.replaceInstanceItem(name, first, content)),
+      );
+      expect(done.filter(Boolean)).toHaveLength(1);
+      expect(await instance.readInstanceItem(name)).toEqual(contents[done.indexOf(true)]);
+      expect(await instance.replaceInstanceItem(randomUUID(), first, first)).toBe(false);
+    });
   });
 }

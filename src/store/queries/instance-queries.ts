@@ -22,5 +22,14 @@ export function instanceQueries({ query }: Transaction): InstanceStore {
         .execute();
       return (await readInstanceItem(name)) ?? content;
     },
+    async replaceInstanceItem(name, expected, content) {
+      const result = await query
+        .updateTable('instance_items')
+        .set({ content })
+        .where('name', '=', name)
+        .where('content', '=', expected)
+        .executeTakeFirst();
+      return result.numUpdatedRows === 1n;
+    },
   };
 }
