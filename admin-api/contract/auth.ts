@@ -19,6 +19,7 @@ function placement<Extra extends z.ZodRawShape>(extra: Extra) {
     z.strictObject({ type: z.literal('custom'), headers: textMap, ...extra }),
     z.strictObject({ type: z.literal('query'), name: z.string(), ...extra }),
     z.strictObject({ type: z.literal('path'), ...extra }),
+    z.strictObject({ type: z.literal('mtls'), ...extra }),
   ]);
 }
 

@@ -32,7 +32,8 @@ const value = z
   .transform((text) => new Hidden(text))
   .openapi({
     type: 'string',
-    description: 'Cleartext, 1 to 8192 bytes. Never trimmed, never shown.',
+    description:
+      'Cleartext, 1 to 8192 bytes; for `mtls` the PEM of a certificate chain and its key, up to 32768. Never trimmed, never shown.',
     writeOnly: true,
   });
 

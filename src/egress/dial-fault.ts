@@ -22,6 +22,28 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   INVALID_CA: 'certificate issuer is not a certificate authority',
   INVALID_PURPOSE: 'certificate is not for servers',
   PATH_LENGTH_EXCEEDED: 'certificate chain is too long',
+  UNABLE_TO_GET_CRL: 'no revocation list of egress.host_crl covers the certificate',
+  CRL_NOT_YET_VALID: 'revocation list is not valid yet',
+  CRL_HAS_EXPIRED: 'revocation list has expired',
+  CRL_SIGNATURE_FAILURE: 'revocation list signature does not verify',
+};
+
+/** What the alert of the other side means for whoever reads it (RFC 8446 6.2), by its number. */
+const ALERTS: Readonly<Record<string, string>> = {
+  40: 'handshake_failure: it shares no cipher or key exchange with us',
+  42: 'bad_certificate: it does not accept the client certificate',
+  43: 'unsupported_certificate: it does not accept the client certificate',
+  44: 'certificate_revoked: it does not accept the client certificate',
+  45: 'certificate_expired: it does not accept the client certificate',
+  46: 'certificate_unknown: it does not accept the client certificate',
+  48: 'unknown_ca: it does not know the issuer of the client certificate',
+  49: 'access_denied: it does not accept the client certificate',
+  70: 'protocol_version: it does not speak TLS 1.2 or later',
+  71: 'insufficient_security: it wants stronger ciphers',
+  80: 'internal_error',
+  112: 'unrecognized_name: it does not serve this host',
+  116: 'certificate_required: it wants a client certificate',
+  120: 'no_application_protocol',
 };
 
 /** OpenSSL reasons that Node has no code for. */
@@ -33,6 +55,10 @@ const WEAKNESSES: readonly (readonly [RegExp, string])[] = [
   ],
   [/key too (weak|small)/i, 'certificate key is too weak'],
   [/md too weak|digest.* too weak/i, 'certificate is signed with a weak algorithm'],
+  [
+    /(permitted|excluded) subtree violation|name constraint/i,
+    'certificate is for a host that its issuer may not certify',
+  ],
 ];
 
 const UNROUTABLE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'ENETDOWN', 'EACCES']);
@@ -89,7 +115,9 @@ export function tlsRefusal(error: unknown): Refusal {
     });
   if (certificateFault !== undefined) return refuse(certificateFault, 'tls_certificate_error');
   if (/alert/i.test(code) || /\balert\b/i.test(text)) {
-    return refuse('the origin ended the handshake with an alert', 'tls_alert_received');
+    const meaning = ALERTS[/alert number (\d+)/i.exec(text)?.[1] ?? ''];
+    const fault = `the origin ended the handshake with an alert${meaning === undefined ? '' : ` (${meaning})`}`;
+    return refuse(fault, 'tls_alert_received');
   }
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED') {
     return new Refusal('upstream_unreachable', {

@@ -6,7 +6,7 @@
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import { BoundedMap } from '../kernel/bounded-map.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -61,17 +61,26 @@ export function createDialer(options: DialerOptions): Dialer {
     return socket;
   }
 
+  function tlsKey({ host, clientIdentity }: Pick<Origin, 'host' | 'clientIdentity'>): string {
+    const { id } = trust.setFor(host);
+    return clientIdentity === null ? id : `${id} ${clientIdentity.id}`;
+  }
+
   return {
     dialTcp,
-    tlsKey: ({ clientIdentity }) => `${trust.id} ${clientIdentity?.id ?? ''}`,
+    tlsKey,
     addressOf: (socket) => addresses.get(socket),
     async dialTls(origin, { alpn, signal }) {
+      // Before anything is dialled: a client certificate that cannot be used ends the attempt.
+      const secureContext = trust.setFor(origin.host).contextFor(origin.clientIdentity);
+      const route = `${origin.organizationId} ${origin.host}:${origin.port}`;
+      const sessionKey = `${route} ${tlsKey(origin)} ${alpn.join()}`;
       const socket = await dialTcp(origin, { signal });
-      const sessionKey = `${origin.organizationId} ${origin.host}:${origin.port} ${alpn.join()}`;
       const secured = await secureSocket(socket, {
         host: origin.host,
         alpn,
         trust,
+        secureContext,
         timeoutMs: limits.tlsHandshakeTimeoutMs,
         session: readSession(sessions.get(sessionKey)),
         onSession: (session, verifiedMs) => sessions.set(sessionKey, { session, verifiedMs }),
@@ -103,6 +112,7 @@ interface SecureOptions {
   readonly host: string;
   readonly alpn: readonly string[];
   readonly trust: Trust;
+  readonly secureContext: SecureContext;
   readonly timeoutMs: number;
   readonly session: KeptSession | undefined;
   readonly onSession: (session: Buffer, verifiedMs: number) => void;
@@ -121,7 +131,7 @@ function secureSocket(socket: Socket, options: SecureOptions): Promise<TLSSocket
       socket,
       // SNI names hosts only (RFC 6066); for a literal `host` is what the certificate is checked for.
       ...(isIP(host) === 0 ? { servername: host } : { host }),
-      secureContext: trust.secureContext,
+      secureContext: options.secureContext,
       ALPNProtocols: [...options.alpn],
       checkServerIdentity: (_, certificate) => trust.checkIdentity(host, certificate),
       ...(options.session === undefined ? {} : { session: options.session.session }),

@@ -57,12 +57,14 @@ export function composeRequest(input: ComposeInput): ComposedRequest {
     for (const text of set) fields.push(text);
   }
   for (const { winner } of winners) addCompanions(fields, winner.companionHeaders);
-  const injected = winners.map(({ winner, value }, index) => ({
-    secretId: winner.secretId,
-    value,
-    basicText: placed[index]?.basicText ?? null,
-    maskResponses: winner.maskResponses,
-  }));
+  const injected: InjectedForm[] = [];
+  for (const [index, { winner, value }] of winners.entries()) {
+    // A private key does not leave: no origin can send it back.
+    if (winner.placement.type === 'mtls') continue;
+    const basicText = placed[index]?.basicText ?? null;
+    const { secretId, maskResponses } = winner;
+    injected.push({ secretId, value, basicText, maskResponses });
+  }
   const target = composeTarget(head.target, winners, placed);
   return { target, fields, setFields: placesOfValues(placed), injected };
 }

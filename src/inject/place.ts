@@ -43,6 +43,9 @@ export function placeValue(
       };
     case 'path':
       return { ...NOWHERE, pathText: encodePathText(value.reveal()) };
+    case 'mtls':
+      // The connection shows it: `Origin.clientIdentity`.
+      return NOWHERE;
     default:
       return unreachable(placement);
   }

@@ -2,6 +2,7 @@
  * What a secret may set and what value a place can carry (spec section 6). Asked when an admin gives auth
  * or a value, so that the request path has nothing left to refuse. Messages never contain the value.
  */
+import { clientCertificateFault } from '../ca/client-certificate.ts';
 import { unreachable } from '../kernel/assert.ts';
 import type { Hidden } from '../kernel/hidden.ts';
 import { FIXED } from '../kernel/limits.ts';
@@ -22,6 +23,7 @@ export function isSettableField(name: string): boolean {
 export function placeableFault(value: Hidden, placement: Placement): string | null {
   const text = value.reveal();
   if (!text.isWellFormed()) return 'The value is not valid Unicode text.';
+  if (placement.type === 'mtls') return clientCertificateFault(text);
   if (Buffer.byteLength(text) > FIXED.placeableValueBytesMax) {
     return `The value is longer than ${FIXED.placeableValueBytesMax} bytes, more than ${placeName(placement)} can carry.`;
   }
@@ -48,6 +50,8 @@ function placeName(placement: Placement): string {
     case 'api-key':
     case 'custom':
       return 'a header';
+    case 'mtls':
+      return 'a handshake';
     default:
       return unreachable(placement);
   }

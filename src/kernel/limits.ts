@@ -92,7 +92,21 @@ export const FIXED = {
   bindingsPerSandboxMax: 32,
   /** Detached or dead bindings remembered per sandbox, so that their placeholders are refused by name. */
   tombstonesPerSandboxMax: 64,
+  /** Secrets that a sandbox with `secrets_mode: all` may have; in an organization with more it is refused. */
+  secretsInAllModeMax: 20_000,
+  /** Organizations whose secrets are held compiled for such sandboxes. */
+  organizationsInAllModeMax: 64,
   hostsPerSecretMax: 16,
+  /** Longest overlap of a rotation: 7 days. */
+  rotationOverlapSecondsMax: 7 * 24 * 60 * 60,
+  /** `POST /secrets/{name}/test`: per organization and minute, and at once. */
+  secretTestsPerMinute: 30,
+  secretTestsAtOnceMax: 8,
+  secretTestTimeoutMs: 20 * SECOND,
+  /** Of an answer to such a test; what comes after is cut off. */
+  secretTestBodyBytesMax: 64 * 1024,
+  /** Body of a refused answer that is read to its end so that its connection can be used again. */
+  discardedBodyBytesMax: 64 * 1024,
   headersPerAuthMax: 8,
   secretNameCharsMax: 128,
   /** Largest value a header can carry everywhere (nginx and Apache both stop at 8 KiB). */
@@ -133,6 +147,8 @@ export const FIXED = {
   hostsFileCheckMs: 1_000,
   /** RFC 8305 section 8: Connection Attempt Delay. */
   connectAttemptDelayMs: 250,
+  /** Files of `egress.host_crl` are looked at this often. */
+  revocationCheckMs: 5_000,
   /** TLS sessions to origins kept for resumption. */
   upstreamTlsSessionsMax: 1_024,
   /** How long after a certificate was verified its session may be resumed. */

@@ -29,7 +29,7 @@ export interface Contest {
 }
 
 export function autoCandidate(binding: CompiledBinding, match: MatchedRule): Candidate {
-  const { claimFields, claimQuery, claimsPath } = match.rule;
+  const { claimFields, claimQuery, claimsPath, claimsCertificate } = match.rule;
   return {
     binding,
     match,
@@ -38,6 +38,7 @@ export function autoCandidate(binding: CompiledBinding, match: MatchedRule): Can
     claimFields,
     claimQuery,
     claimsPath,
+    claimsCertificate,
   };
 }
 
@@ -63,7 +64,8 @@ function claimWith(claim: Claim, places: readonly PlaceholderPlace[]): Claim {
     if (place.in === 'field') fields.add(place.name);
     else if (place.in === 'query') query.add(place.name);
   }
-  return { claimFields: [...fields], claimQuery: [...query], claimsPath: claim.claimsPath };
+  const { claimsPath, claimsCertificate } = claim;
+  return { claimFields: [...fields], claimQuery: [...query], claimsPath, claimsCertificate };
 }
 
 export function holdContest(candidates: readonly Candidate[]): Contest {

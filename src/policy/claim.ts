@@ -11,6 +11,8 @@ export interface Claim {
   readonly claimFields: readonly string[];
   readonly claimQuery: readonly string[];
   readonly claimsPath: boolean;
+  /** A connection shows one client certificate. */
+  readonly claimsCertificate: boolean;
 }
 
 /** Normalized names of the header fields a placement sets. */
@@ -25,6 +27,7 @@ export function fieldsSetBy(placement: Placement): readonly string[] {
       return Object.keys(placement.headers).map(normalizeFieldName);
     case 'query':
     case 'path':
+    case 'mtls':
       return [];
     default:
       return unreachable(placement);
@@ -41,11 +44,13 @@ export function claimOf(
     claimFields: [...new Set(fields)],
     claimQuery: [...new Set(query)],
     claimsPath: placement.type === 'path',
+    claimsCertificate: placement.type === 'mtls',
   };
 }
 
 export function doClaimsOverlap(one: Claim, other: Claim): boolean {
   if (one.claimsPath && other.claimsPath) return true;
+  if (one.claimsCertificate && other.claimsCertificate) return true;
   return (
     sharesAny(one.claimFields, other.claimFields) || sharesAny(one.claimQuery, other.claimQuery)
   );

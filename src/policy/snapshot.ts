@@ -2,7 +2,7 @@
  * The compiled, immutable policy of one sandbox: everything a decision needs, patterns parsed, lists
  * indexed. Made by `snapshot-compile.ts` from one consistent read; replaced as a whole, never changed.
  */
-import type { Inject, SandboxLimits, SandboxStatus } from '../sandboxes/sandbox.ts';
+import type { Inject, Sandbox, SandboxLimits, SandboxStatus } from '../sandboxes/sandbox.ts';
 import type { Placement } from '../secrets/auth.ts';
 import type { OnExisting, SealedVersion } from '../secrets/secret.ts';
 import type { Cidr } from '../wire/ranges.ts';
@@ -33,8 +33,10 @@ export interface CompiledRule {
 
 export interface CompiledBinding {
   readonly bindingId: string;
+  /** Empty with `secrets_mode: all`. */
   readonly envKey: string;
   readonly inject: Inject;
+  /** Empty with `secrets_mode: all`: there is nothing to look for. */
   readonly placeholder: string;
   readonly secretId: string;
   readonly secretName: string;
@@ -43,6 +45,10 @@ export interface CompiledBinding {
   /** `null`: no longer there; then `tombstone` says why. */
   readonly version: SealedVersion | null;
   readonly versionNumber: number;
+  /** Of the secret: what is counted since its last rotation names it. */
+  readonly rotation: number;
+  /** An earlier version that may serve one retry of a request whose credential was refused. */
+  readonly overlap: { readonly version: SealedVersion; readonly endsAtMs: number } | null;
   /** Dead for a reason known when compiled. Expiry is judged at the request by `expiresAtMs`. */
   readonly tombstone: Tombstone | null;
   /** Merely detached: host injection ended, ordinary requests pass. */
@@ -72,6 +78,8 @@ export interface Snapshot {
   readonly expiresAtMs: number | null;
   readonly sourceCidrs: readonly Cidr[];
   readonly interceptAll: boolean;
+  /** `all`: `bindings` are every secret its workspace may use, without variables or placeholders. */
+  readonly secretsMode: Sandbox['secretsMode'];
   readonly limits: SandboxLimits;
   readonly network: NetworkRules;
   /** Attached ones, then the newest tombstones. */

@@ -47,6 +47,7 @@ function checkPlacement(placement: Placement, path: string): void {
   switch (placement.type) {
     case 'bearer':
     case 'path':
+    case 'mtls':
       return;
     case 'basic':
       checkUsername(placement.username, `${path}.username`);

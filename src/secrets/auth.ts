@@ -9,7 +9,9 @@ export type Placement =
   /** Header name → template; every template contains `{{ value }}`, params are already filled in. */
   | { readonly type: 'custom'; readonly headers: Readonly<Record<string, string>> }
   | { readonly type: 'query'; readonly name: string }
-  | { readonly type: 'path' };
+  | { readonly type: 'path' }
+  /** On the connection, not on the request: the value is certificate and key, shown to the origin. */
+  | { readonly type: 'mtls' };
 
 type PlacementType = Placement['type'];
 
@@ -27,4 +29,9 @@ export type AuthKind = PlacementType | 'per_host' | 'none';
 export function authKind(auth: Auth | null): AuthKind {
   if (auth === null) return 'none';
   return 'perHost' in auth ? 'per_host' : auth.type;
+}
+
+/** Every way in which an auth places its value. */
+export function placementsOf(auth: Auth): readonly Placement[] {
+  return 'perHost' in auth ? auth.perHost : [auth];
 }

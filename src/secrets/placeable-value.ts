@@ -6,7 +6,7 @@ import { placeableFault } from '../inject/settable-fields.ts';
 import { fieldError } from '../kernel/field-error.ts';
 import type { Hidden } from '../kernel/hidden.ts';
 import { FIXED } from '../kernel/limits.ts';
-import type { Auth, Placement } from './auth.ts';
+import { placementsOf, type Auth } from './auth.ts';
 
 /** ControlError `bad_request` (length) or `value_not_placeable`. */
 export function checkPlaceable(value: Hidden, auth: Auth | null): void {
@@ -16,15 +16,13 @@ export function checkPlaceable(value: Hidden, auth: Auth | null): void {
     if (bytes <= FIXED.storedValueBytesMax) return;
     throw fieldError('value', `must have at most ${FIXED.storedValueBytesMax} bytes`);
   }
-  if (bytes > FIXED.placeableValueBytesMax) {
-    throw fieldError('value', `must have at most ${FIXED.placeableValueBytesMax} bytes`);
-  }
-  for (const placement of placementsOf(auth)) {
+  const placements = placementsOf(auth);
+  const bytesMax = placements.every((placement) => placement.type === 'mtls')
+    ? FIXED.clientCertificateBytesMax
+    : FIXED.placeableValueBytesMax;
+  if (bytes > bytesMax) throw fieldError('value', `must have at most ${bytesMax} bytes`);
+  for (const placement of placements) {
     const fault = placeableFault(value, placement);
     if (fault !== null) throw fieldError('value', fault, 'value_not_placeable');
   }
-}
-
-function placementsOf(auth: Auth): readonly Placement[] {
-  return 'perHost' in auth ? auth.perHost : [auth];
 }

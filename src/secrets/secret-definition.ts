@@ -6,7 +6,7 @@ import { fieldError } from '../kernel/field-error.ts';
 import type { ProviderCatalogue, ProviderPreset } from '../providers/catalogue.ts';
 import { normalizeFieldName } from '../wire/field-list.ts';
 import { isDeepStrictEqual } from 'node:util';
-import type { Auth } from './auth.ts';
+import { placementsOf, type Auth } from './auth.ts';
 import { checkFieldText, checkPath, checkSettable, parseAuth } from './auth-rules.ts';
 import { parseSecretHosts } from './secret-hosts.ts';
 import type { SecretInput } from './secret-input.ts';
@@ -44,6 +44,10 @@ export function applySecretInput(
   catalogue: ProviderCatalogue,
 ): SecretDefinition {
   const placed = applyPlacement(before, input, catalogue);
+  const allowPlaintext = input.allowPlaintext ?? before.allowPlaintext;
+  if (allowPlaintext && placed.auth !== null && showsCertificate(placed.auth)) {
+    throw fieldError('allow_plaintext', 'a client certificate is shown over TLS only');
+  }
   return {
     ...placed,
     description: input.description === undefined ? before.description : input.description || null,
@@ -58,7 +62,7 @@ export function applySecretInput(
         ? placed.companionHeaders
         : parseCompanions(input.companionHeaders),
     maskResponses: input.maskResponses ?? before.maskResponses,
-    allowPlaintext: input.allowPlaintext ?? before.allowPlaintext,
+    allowPlaintext,
     ...applyWorkspaces(before, input),
     disabled: input.disabled ?? before.disabled,
     expiresAtMs: input.expiresAtMs === undefined ? before.expiresAtMs : input.expiresAtMs,
@@ -87,6 +91,10 @@ function applyPlacement(
   const auth = parseAuth(givenAuth, hosts);
   if (isDeepStrictEqual(auth, before.auth) && isDeepStrictEqual(hosts, before.hosts)) return before;
   return { ...before, auth, hosts, provider: null, providerParams: {} };
+}
+
+function showsCertificate(auth: Auth): boolean {
+  return placementsOf(auth).some((placement) => placement.type === 'mtls');
 }
 
 function fromPreset(
