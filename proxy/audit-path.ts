@@ -9,7 +9,7 @@ const PATH_CHARS_MAX = 2_048;
 export function auditPath(snapshot: Snapshot, target: string): string {
   const mark = target.indexOf('?');
   let path = mark === -1 ? target : target.slice(0, mark);
-  for (const binding of snapshot.bindings) {
+  for (const binding of snapshot.index.withPlaceholder) {
     if (path.includes(binding.placeholder)) {
       path = path.replaceAll(binding.placeholder, `{${binding.envKey}}`);
     }

@@ -8,7 +8,7 @@ import { TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import type { AuditCode } from '../src/kernel/errors.ts';
 import type { CompiledBinding, Snapshot } from '../src/policy/snapshot.ts';
-import { matchesHost } from '../src/policy/host-pattern.ts';
+import { bindingsForHost } from '../src/policy/binding-index.ts';
 import { parseHost } from '../src/wire/host.ts';
 import type { Authority } from '../src/wire/host.ts';
 import type { Client } from './authenticate.ts';
@@ -177,10 +177,8 @@ function fail(
 /** A secret of this sandbox may travel in clear to this host and port. */
 function allowsPlaintext(snapshot: Snapshot, target: Authority): boolean {
   const isMeant = (binding: CompiledBinding): boolean =>
-    binding.allowPlaintext &&
-    binding.ports.includes(target.port) &&
-    binding.hosts.some((pattern) => matchesHost(pattern, target.host));
-  return snapshot.bindings.some(isMeant);
+    binding.allowPlaintext && binding.ports.includes(target.port);
+  return bindingsForHost(snapshot.index, target.host).some(isMeant);
 }
 
 /** The first byte, left in the stream; `undefined` when the client closed or sent nothing in time. */

@@ -88,7 +88,7 @@ function describeSandbox(snapshot: Snapshot, nowMs: number) {
     secrets: snapshot.bindings
       .filter((binding) => readTombstoneAt(binding, nowMs) === null)
       .map((binding) => ({
-        env_key: binding.envKey,
+        env_key: binding.envKey === '' ? null : binding.envKey,
         name: binding.secretName,
         description: binding.description,
         hosts: binding.hosts.map((pattern) => pattern.text),

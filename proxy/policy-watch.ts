@@ -47,7 +47,7 @@ function mayBeOver(plane: DataPlane, sandboxId: string, nowMs: number): boolean 
   const snapshot = plane.feed.warmSnapshotOf(sandboxId);
   if (snapshot === undefined) return true;
   if (hasPassed(snapshot.expiresAtMs, nowMs)) return true;
-  if (snapshot.bindings.some((binding) => hasPassed(binding.expiresAtMs, nowMs))) return true;
+  if (snapshot.index.expiring.some((binding) => hasPassed(binding.expiresAtMs, nowMs))) return true;
   // One that connected with a replaced token after the change.
   return plane.open.someHolder(sandboxId, ({ validUntilMs }) => hasPassed(validUntilMs, nowMs));
 }
@@ -107,7 +107,11 @@ async function judgeConnection(
     return;
   }
   if (connection.kind !== 'tunnel' || connection.target === null) return;
-  if (isDenied(plane, snapshot, connection.target, connection.address)) connection.closeByPolicy();
+  const { target, address, serverName } = connection;
+  const named = serverName === null ? target : { host: parseHost(serverName), port: target.port };
+  if (isDenied(plane, snapshot, target, address) || isDenied(plane, snapshot, named, address)) {
+    connection.closeByPolicy();
+  }
 }
 
 function judgeExchange(
@@ -141,13 +145,13 @@ function graceOf(plane: DataPlane, exchange: OpenExchange): void {
 }
 
 function isUsable(snapshot: Snapshot, used: UsedSecret, nowMs: number): boolean {
-  return snapshot.bindings.some(
-    (binding) =>
-      binding.bindingId === used.bindingId &&
-      binding.tombstone === null &&
-      !binding.detached &&
-      binding.version !== null &&
-      (binding.expiresAtMs === null || binding.expiresAtMs > nowMs),
+  const binding = snapshot.index.byId.get(used.bindingId);
+  return (
+    binding !== undefined &&
+    binding.tombstone === null &&
+    !binding.detached &&
+    binding.version !== null &&
+    !hasPassed(binding.expiresAtMs, nowMs)
   );
 }
 

@@ -89,6 +89,8 @@ export const DEFAULT_LIMITS: Limits = {
 export const FIXED = {
   /** RFC 1035: 253 characters of name, brackets, colon, port. */
   connectAuthorityBytesMax: 259,
+  /** What a tunnel's TLS hello may take before its server name is known; post-quantum ones take 2 KiB. */
+  clientHelloBytesMax: 16 * 1024,
   bindingsPerSandboxMax: 32,
   /** Detached or dead bindings remembered per sandbox, so that their placeholders are refused by name. */
   tombstonesPerSandboxMax: 64,

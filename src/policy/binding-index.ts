@@ -14,6 +14,9 @@ export interface BindingIndex {
   readonly withPlaceholder: readonly CompiledBinding[];
   /** Shortest placeholder: a text shorter than this holds none. */
   readonly placeholderCharsMin: number;
+  /** Those that end at a time, whether it has passed or not. */
+  readonly expiring: readonly CompiledBinding[];
+  readonly byId: ReadonlyMap<string, CompiledBinding>;
   /** Some secret is placed into the path, so paths are searched too. */
   readonly searchesPath: boolean;
   /** Some binding or rule is restricted to paths. */
@@ -31,6 +34,8 @@ export function buildBindingIndex(bindings: readonly CompiledBinding[]): Binding
     byPattern,
     withPlaceholder,
     placeholderCharsMin: Math.min(...lengths, Number.MAX_SAFE_INTEGER),
+    expiring: bindings.filter((binding) => binding.expiresAtMs !== null),
+    byId: new Map(bindings.map((binding) => [binding.bindingId, binding])),
     searchesPath: bindings.some((binding) => isPlacedInPath(binding)),
     readsPaths: bindings.some((binding) => hasPaths(binding)),
   };

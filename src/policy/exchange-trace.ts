@@ -2,6 +2,7 @@
  * The reasons behind one exchange decision, for `explain`: every binding of the sandbox with its outcome
  * and a full sentence. Filled by `decide-exchange.ts` as it decides, so it cannot tell another story.
  */
+import { bindingsForHost } from './binding-index.ts';
 import { describeRank, type Candidate } from './candidate.ts';
 import type { Considered } from './decision.ts';
 import { matchesAnyHost } from './host-pattern.ts';
@@ -40,9 +41,14 @@ export class ExchangeTrace {
     this.#note(binding, 'refused', reason);
   }
 
-  /** In the order of the snapshot's bindings; those nothing was said of did not match. */
+  /**
+   * In the order of the snapshot's bindings; those nothing was said of did not match. Of a sandbox that may
+   * use every secret only those for this host: the others are not worth a page.
+   */
   finish(): readonly Considered[] {
-    return this.#snapshot.bindings.map(
+    const { bindings, index, secretsMode } = this.#snapshot;
+    const told = secretsMode === 'all' ? bindingsForHost(index, this.#head.host) : bindings;
+    return told.map(
       (binding) =>
         this.#noted.get(binding) ?? describe(binding, 'not_matching', this.#whyNot(binding)),
     );

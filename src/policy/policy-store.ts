@@ -12,6 +12,8 @@ export interface BoundSecret {
   readonly secretDeletedAtMs: number | null;
   /** The active version's envelope; `null` once the secret was deleted. */
   readonly version: SealedVersion | null;
+  /** The version of the secret's overlap, also one whose end has passed; `null` for a pinned binding. */
+  readonly overlapVersion: SealedVersion | null;
 }
 
 export interface PolicySource {
@@ -28,6 +30,20 @@ export interface TokenOwner {
 
 export interface PolicyStore {
   readPolicySource(sandboxId: string): Promise<PolicySource | undefined>;
+  /**
+   * Every secret of the organization that says where it goes, each with a binding that stands for none
+   * (`secrets_mode: all`), ascending by secret id from behind `afterId`.
+   */
+  listPlacedSecrets(
+    organizationId: string,
+    afterId: string,
+    limit: number,
+  ): Promise<readonly BoundSecret[]>;
+  /** The same of these; what was deleted or says not where it goes is left out. */
+  readPlacedSecrets(
+    organizationId: string,
+    secretIds: readonly string[],
+  ): Promise<readonly BoundSecret[]>;
   /** Tokens of deleted sandboxes and ended ones are `undefined`. */
   readTokenOwner(tokenHash: string, nowMs: number): Promise<TokenOwner | undefined>;
   /** For `proxy.identify_by_source`: every active sandbox with source ranges. */

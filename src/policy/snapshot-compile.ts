@@ -12,6 +12,7 @@ import { claimOf } from './claim.ts';
 import { parseHostPattern, type HostPattern } from './host-pattern.ts';
 import { compileNetworkRules } from './network-rules.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
+import type { SharedBindings } from './organization-secrets.ts';
 import type { BoundSecret, PolicySource } from './policy-store.ts';
 import type { CompiledBinding, CompiledRule, Snapshot, Tombstone } from './snapshot.ts';
 
@@ -19,12 +20,12 @@ export interface CompileOptions {
   readonly revision: number;
   /** Wall clock. */
   readonly nowMs: number;
+  /** Of a sandbox with `secrets_mode: all`, in the place of what `source` says is bound. */
+  readonly shared?: SharedBindings;
 }
 
 export function compileSnapshot(source: PolicySource, options: CompileOptions): Snapshot {
   const { sandbox } = source;
-  const compiled = source.bound.map((bound) => compileBinding(bound, sandbox.workspaceId));
-  const bindings = withNewestTombstones(compiled, source.bound);
   return {
     revision: options.revision,
     compiledAtMs: options.nowMs,
@@ -38,13 +39,20 @@ export function compileSnapshot(source: PolicySource, options: CompileOptions): 
     interceptAll: sandbox.interceptAll,
     limits: sandbox.limits,
     network: compileNetworkRules(sandbox.network),
-    bindings,
-    index: buildBindingIndex(bindings),
+    secretsMode: sandbox.secretsMode,
+    ...(options.shared ?? compileOwn(source)),
     description: sandbox.description,
   };
 }
 
-function compileBinding(bound: BoundSecret, workspaceId: string): CompiledBinding {
+function compileOwn({ sandbox, bound }: PolicySource): SharedBindings {
+  const compiled = bound.map((one) => compileBinding(one, sandbox.workspaceId));
+  const bindings = withNewestTombstones(compiled, bound);
+  return { bindings, index: buildBindingIndex(bindings) };
+}
+
+/** `workspaceId: null`: whoever may use it was chosen before. */
+export function compileBinding(bound: BoundSecret, workspaceId: string | null): CompiledBinding {
   const { binding, secret, version } = bound;
   return {
     bindingId: binding.id,
@@ -56,6 +64,8 @@ function compileBinding(bound: BoundSecret, workspaceId: string): CompiledBindin
     description: secret.description,
     version,
     versionNumber: version?.version ?? secret.version,
+    rotation: secret.rotation,
+    overlap: compileOverlap(bound),
     tombstone: readTombstone(bound, workspaceId),
     detached: binding.detachedAtMs !== null,
     rules: compileRules(secret),
@@ -72,17 +82,26 @@ function compileBinding(bound: BoundSecret, workspaceId: string): CompiledBindin
   };
 }
 
+/** Only of a binding that follows the active version, and never of a version that was cut off. */
+function compileOverlap({ secret, overlapVersion }: BoundSecret): CompiledBinding['overlap'] {
+  const { overlap } = secret;
+  if (overlap === null || overlapVersion === null) return null;
+  if (overlapVersion.version < secret.oldestUsableVersion) return null;
+  return { version: overlapVersion, endsAtMs: overlap.endsAtMs };
+}
+
 /** Expiry is not here: it is judged at each request. */
-function readTombstone(bound: BoundSecret, workspaceId: string): Tombstone | null {
+function readTombstone(bound: BoundSecret, workspaceId: string | null): Tombstone | null {
   const { binding, secret, version } = bound;
   if (binding.detachedAtMs !== null) return 'credential_revoked';
   if (bound.secretDeletedAtMs !== null || version === null) return 'credential_revoked';
   if (version.version < secret.oldestUsableVersion) return 'credential_revoked';
-  if (!isAllowedIn(secret, workspaceId)) return 'credential_revoked';
+  if (workspaceId !== null && !isAllowedIn(secret, workspaceId)) return 'credential_revoked';
   return secret.disabled ? 'credential_disabled' : null;
 }
 
-function isAllowedIn(secret: Secret, workspaceId: string): boolean {
+/** May sandboxes of this workspace use it? */
+export function isAllowedIn(secret: Secret, workspaceId: string): boolean {
   if (secret.allowedWorkspacesType === 'ALL') return true;
   return secret.allowedWorkspacesType === 'SOME' && secret.allowedWorkspaces.includes(workspaceId);
 }

@@ -10,6 +10,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { PolicyChange, PolicyChanges, PolicyFeed, TokenHolder } from './policy-feed.ts';
 import type { PolicyStore } from './policy-store.ts';
+import { OrganizationSecrets } from './organization-secrets.ts';
 import { SingleFlight } from './single-flight.ts';
 import { compileSnapshot } from './snapshot-compile.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -18,7 +19,7 @@ import { TokenCache } from './token-cache.ts';
 
 export interface SnapshotFeedOptions {
   readonly store: PolicyStore;
-  /** Every sandbox whose policy depends on the secret: attached and detached bindings. */
+  /** Every sandbox whose policy depends on it: attached and detached bindings, `secrets_mode: all`. */
   readonly sandboxIdsOfSecret: (
     organizationId: string,
     secretId: string,
@@ -38,6 +39,7 @@ export class SnapshotFeed implements PolicyFeed, PolicyChanges {
   readonly #tokens: TokenCache;
   readonly #tokenLoads = new SingleFlight<TokenHolder>();
   readonly #ranges: SourceRanges;
+  readonly #organizationSecrets: OrganizationSecrets;
   readonly #listeners = new Set<Listener>();
   #revision = 0;
   /** Monotonic time of the first failure since the store last answered. */
@@ -48,6 +50,7 @@ export class SnapshotFeed implements PolicyFeed, PolicyChanges {
     this.#snapshots = new BoundedMap(options.limits.snapshotCacheMax);
     this.#tokens = new TokenCache(options.limits.snapshotCacheMax);
     this.#ranges = new SourceRanges(options.store);
+    this.#organizationSecrets = new OrganizationSecrets(options.store);
   }
 
   /** For how long the store has not been able to say what is current; 0 when it can. */
@@ -102,6 +105,7 @@ export class SnapshotFeed implements PolicyFeed, PolicyChanges {
 
   #invalidate(change: PolicyChange, sandboxIds: readonly string[]): void {
     if (change.kind === 'secret') {
+      this.#organizationSecrets.outdate(change.organizationId, change.secretId);
       for (const sandboxId of sandboxIds) this.#snapshots.delete(sandboxId);
       // A running read may be of a sandbox that was bound after the list was made.
       this.#snapshotLoads.outdateAll();
@@ -140,8 +144,14 @@ export class SnapshotFeed implements PolicyFeed, PolicyChanges {
     const source = await this.#options.store.readPolicySource(sandboxId);
     if (source === undefined) return undefined;
     this.#revision += 1;
+    const { organizationId, workspaceId, secretsMode } = source.sandbox;
+    const shared =
+      secretsMode === 'all'
+        ? await this.#organizationSecrets.read(organizationId, workspaceId)
+        : undefined;
     const nowMs = this.#options.clock.nowMs();
-    return compileSnapshot(source, { revision: this.#revision, nowMs });
+    const options = { revision: this.#revision, nowMs };
+    return compileSnapshot(source, shared === undefined ? options : { ...options, shared });
   }
 
   /** Unknown tokens are not remembered: an attacker has any number of them. */

@@ -62,6 +62,8 @@ export const CONTRACT_METHODS: Methods = {
   },
   policy: {
     readPolicySource: 'read',
+    listPlacedSecrets: 'read',
+    readPlacedSecrets: 'read',
     readTokenOwner: 'read',
     listSourceRanges: 'read',
   },

@@ -3,8 +3,10 @@ import type { Selectable } from 'kysely';
 import { FIXED } from '../../kernel/limits.ts';
 import type { BoundSecret, PolicyStore } from '../../policy/policy-store.ts';
 import { fromJson } from '../columns.ts';
+import type { Binding } from '../../sandboxes/sandbox.ts';
+import type { SealedVersion } from '../../secrets/secret.ts';
 import type { Transaction } from '../database.ts';
-import type { BindingsTable, SecretVersionsTable } from '../tables.ts';
+import type { SecretVersionsTable, SecretsTable } from '../tables.ts';
 import { bindingOf, sandboxOf } from './sandbox-row.ts';
 import { readSealedVersion, secretOf } from './secret-row.ts';
 
@@ -20,48 +22,69 @@ export function policyQueries({ query }: Transaction): PolicyStore {
         .orderBy('seq', 'desc')
         .limit(detachedMax);
     }
-    const bindings = await select.execute();
+    const bindings = (await select.execute()).map(bindingOf);
     if (bindings.length === 0) return [];
     const secrets = await query
       .selectFrom('secrets')
       .selectAll()
-      .where('id', 'in', [...new Set(bindings.map((row) => row.secret_id))])
+      .where('id', 'in', [...new Set(bindings.map(({ secretId }) => secretId))])
       .execute();
+    return withVersions(bindings, secrets);
+  }
+
+  async function withVersions(
+    bindings: readonly Binding[],
+    secrets: readonly Selectable<SecretsTable>[],
+  ): Promise<BoundSecret[]> {
+    if (secrets.length === 0) return [];
     const versions = await query
       .selectFrom('secret_versions')
       .selectAll()
       .where(
         'id',
         'in',
-        secrets.map((row) => row.active_version_id),
+        secrets.flatMap(({ active_version_id: active, overlap_version_id: overlap }) =>
+          overlap === null ? [active] : [active, overlap],
+        ),
       )
       .execute();
     const secretById = new Map(secrets.map((row) => [row.id, row]));
     const versionById = new Map(versions.map((row) => [row.id, row]));
     const pinned = await readPinned(bindings);
-    return bindings.flatMap((row) => {
-      const secret = secretById.get(row.secret_id);
+    return bindings.flatMap((binding) => {
+      const { secretId, pinnedVersion } = binding;
+      const secret = secretById.get(secretId);
       if (secret === undefined) return [];
       const version =
-        row.pinned_version === null
+        pinnedVersion === undefined
           ? versionById.get(secret.active_version_id)
-          : pinned.get(versionKey(row.secret_id, row.pinned_version));
+          : pinned.get(versionKey(secretId, pinnedVersion));
       return {
-        binding: bindingOf(row),
+        binding,
         secret: secretOf(secret),
         secretDeletedAtMs: secret.deleted_at_ms,
         version: version === undefined ? null : (readSealedVersion(version) ?? null),
+        overlapVersion: pinnedVersion === undefined ? readOverlap(secret, versionById) : null,
       };
     });
   }
 
+  function placedSecrets(organizationId: string) {
+    return query
+      .selectFrom('secrets')
+      .selectAll()
+      .where('organization_id', '=', organizationId)
+      .where('deleted_at_ms', 'is', null)
+      .where('auth', 'is not', null);
+  }
+
   /** The versions that bindings stay with, whatever is active. */
   async function readPinned(
-    bindings: readonly Selectable<BindingsTable>[],
+    bindings: readonly Binding[],
   ): Promise<ReadonlyMap<string, Selectable<SecretVersionsTable>>> {
     const found = new Map<string, Selectable<SecretVersionsTable>>();
-    for (const { secret_id: secretId, pinned_version: version } of bindings) {
-      if (version === null) continue;
+    for (const { secretId, pinnedVersion: version } of bindings) {
+      if (version === undefined) continue;
       const row = await query
         .selectFrom('secret_versions')
         .selectAll()
@@ -85,6 +108,21 @@ export function policyQueries({ query }: Transaction): PolicyStore {
       const dead = attached.filter((bound) => bound.secretDeletedAtMs !== null).length;
       const detached = await readBound(sandboxId, FIXED.tombstonesPerSandboxMax - dead);
       return { sandbox: sandboxOf(row), bound: [...attached, ...detached] };
+    },
+
+    async listPlacedSecrets(organizationId, afterId, limit) {
+      const secrets = await placedSecrets(organizationId)
+        .where('id', '>', afterId)
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return withVersions(secrets.map(standInBinding), secrets);
+    },
+
+    async readPlacedSecrets(organizationId, secretIds) {
+      if (secretIds.length === 0) return [];
+      const secrets = await placedSecrets(organizationId).where('id', 'in', secretIds).execute();
+      return withVersions(secrets.map(standInBinding), secrets);
     },
 
     async readTokenOwner(tokenHash, nowMs) {
@@ -113,6 +151,29 @@ export function policyQueries({ query }: Transaction): PolicyStore {
       }));
     },
   };
+}
+
+/** For a sandbox that may use every secret: no variable, no placeholder. */
+function standInBinding(secret: Selectable<SecretsTable>): Binding {
+  return {
+    id: `all:${secret.id}`,
+    organizationId: secret.organization_id,
+    sandboxId: '',
+    secretId: secret.id,
+    envKey: '',
+    inject: 'auto',
+    placeholder: '',
+    createdAtMs: secret.created_at_ms,
+    detachedAtMs: null,
+  };
+}
+
+function readOverlap(
+  secret: Selectable<SecretsTable>,
+  versionById: ReadonlyMap<string, Selectable<SecretVersionsTable>>,
+): SealedVersion | null {
+  const row = versionById.get(secret.overlap_version_id ?? '');
+  return row === undefined ? null : (readSealedVersion(row) ?? null);
 }
 
 function versionKey(secretId: string, version: number): string {

@@ -5,7 +5,8 @@ import type { SealedVersion, Secret } from '../../secrets/secret.ts';
 import { isUniqueViolation } from '../constraint.ts';
 import type { Transaction } from '../database.ts';
 import { listSecrets } from './secret-list.ts';
-import { readSealedVersion, secretColumns, secretRowOf, versionColumns } from './secret-row.ts';
+import { readSealedVersion, secretColumns, versionColumns } from './secret-row.ts';
+import { destroyOldVersions, listVersions, withHealth } from './version-queries.ts';
 
 export function secretQueries(transaction: Transaction): SecretStore {
   const { query } = transaction;
@@ -48,28 +49,36 @@ export function secretQueries(transaction: Transaction): SecretStore {
     },
 
     async readSecret(organizationId, name) {
-      const row = await living(organizationId).where('name', '=', name).executeTakeFirst();
-      return row === undefined ? undefined : secretRowOf(row);
+      const rows = await living(organizationId).where('name', '=', name).execute();
+      return (await withHealth(transaction, rows))[0];
     },
 
     async readSecretById(organizationId, id) {
-      const row = await living(organizationId).where('id', '=', id).executeTakeFirst();
-      return row === undefined ? undefined : secretRowOf(row);
+      const rows = await living(organizationId).where('id', '=', id).execute();
+      return (await withHealth(transaction, rows))[0];
     },
 
     listSecrets: (organizationId, filter) => listSecrets(transaction, organizationId, filter),
 
     async updateSecret(secret, version) {
-      const result = await refuseTakenName(secret.name, () =>
-        query
-          .updateTable('secrets')
-          .set(secretColumns(secret))
-          .where('organization_id', '=', secret.organizationId)
-          .where('id', '=', secret.id)
-          .where('revision', '=', secret.revision - 1)
-          .where('deleted_at_ms', 'is', null)
-          .executeTakeFirst(),
-      );
+      let update = query
+        .updateTable('secrets')
+        .set(secretColumns(secret))
+        .where('organization_id', '=', secret.organizationId)
+        .where('id', '=', secret.id)
+        .where('revision', '=', secret.revision - 1)
+        .where('deleted_at_ms', 'is', null);
+      if (version === null) {
+        update = update.where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('secret_versions')
+              .select('id')
+              .where('id', '=', secret.activeVersionId)
+              .where('sealed', 'is not', null),
+          ),
+        );
+      }
+      const result = await refuseTakenName(secret.name, () => update.executeTakeFirst());
       if (result.numUpdatedRows === 0n) return false;
       if (version !== null) await insertVersion(version);
       await writeHosts(secret);
@@ -95,31 +104,10 @@ export function secretQueries(transaction: Transaction): SecretStore {
       return true;
     },
 
-    async listVersions(organizationId, secretId) {
-      const rows = await query
-        .selectFrom('secret_versions as v')
-        .innerJoin('secrets as s', 's.id', 'v.secret_id')
-        .select([
-          'v.id',
-          'v.version',
-          'v.created_at_ms',
-          'v.created_by',
-          'v.last_used_at_ms',
-          's.active_version_id',
-        ])
-        .where('v.organization_id', '=', organizationId)
-        .where('v.secret_id', '=', secretId)
-        .orderBy('v.version', 'desc')
-        .execute();
-      return rows.map((row) => ({
-        id: row.id,
-        version: row.version,
-        createdAtMs: row.created_at_ms,
-        createdBy: row.created_by,
-        active: row.id === row.active_version_id,
-        lastUsedAtMs: row.last_used_at_ms,
-      }));
-    },
+    listVersions: (organizationId, secretId) => listVersions(transaction, organizationId, secretId),
+
+    destroyOldVersions: (organizationId, secretId, kept) =>
+      destroyOldVersions(transaction, organizationId, secretId, kept),
 
     async readVersion(organizationId, secretId, version) {
       const row = await query
@@ -154,9 +142,15 @@ export function secretQueries(transaction: Transaction): SecretStore {
       const rows = await query
         .selectFrom('bindings')
         .select('sandbox_id')
-        .distinct()
         .where('organization_id', '=', organizationId)
         .where('secret_id', '=', secretId)
+        .union(
+          query
+            .selectFrom('sandboxes')
+            .select('id as sandbox_id')
+            .where('organization_id', '=', organizationId)
+            .where('secrets_mode', '=', 'all'),
+        )
         .execute();
       return rows.map((row) => row.sandbox_id);
     },
