@@ -16,8 +16,10 @@ import type { RequestHead } from '../src/policy/request-head.ts';
 import type { ProviderCatalogue } from '../src/providers/catalogue.ts';
 import type { BindingService } from '../src/sandboxes/binding-service.ts';
 import type { CaMaterial } from '../src/sandboxes/sandbox-env.ts';
+import type { AllMode } from '../src/sandboxes/all-mode.ts';
 import type { SandboxService } from '../src/sandboxes/sandbox-service.ts';
 import type { SecretService } from '../src/secrets/secret-service.ts';
+import type { SecretVersions } from '../src/secrets/secret-versions.ts';
 
 /** A request to explain, of a sandbox that was found in the caller's organization. */
 export interface ExplainQuery {
@@ -29,7 +31,9 @@ export interface ExplainQuery {
 
 export interface AdminDeps {
   readonly secrets: SecretService;
+  readonly versions: SecretVersions;
   readonly sandboxes: SandboxService;
+  readonly allMode: AllMode;
   readonly bindings: BindingService;
   readonly apiKeys: ApiKeyService;
   readonly organizations: Pick<OrganizationStore, 'readOrganization' | 'listWorkspaces'>;

@@ -20,16 +20,20 @@ import { OrganizationService } from '../src/organizations/organization-service.t
 import { parseHostPattern } from '../src/policy/host-pattern.ts';
 import type { HostPattern } from '../src/policy/host-pattern.ts';
 import { loadCatalogue } from '../src/providers/catalogue.ts';
+import { AllMode } from '../src/sandboxes/all-mode.ts';
 import { BindingService } from '../src/sandboxes/binding-service.ts';
 import { startSandboxLifecycle } from '../src/sandboxes/sandbox-lifecycle.ts';
 import { SandboxService } from '../src/sandboxes/sandbox-service.ts';
 import { SecretBinder } from '../src/sandboxes/secret-binding.ts';
 import { SecretRevealer } from '../src/secrets/secret-revealer.ts';
 import { SecretService } from '../src/secrets/secret-service.ts';
+import { SecretVersions } from '../src/secrets/secret-versions.ts';
+import { VersionRetention } from '../src/secrets/version-retention.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import type { Core } from './compose-core.ts';
 import { composeDataPlane } from './compose-data-plane.ts';
 import type { ComposedDataPlane } from './compose-data-plane.ts';
+import { composeParentCredentials } from './compose-parent-credentials.ts';
 import { explain } from './compose-explain.ts';
 import type { Sallyport } from './sallyport.ts';
 
@@ -58,6 +62,7 @@ export async function startPlanes({
     settings,
     opener: core.vault,
     neverIntercept,
+    parentCredentials: composeParentCredentials(settings, { ...core, opener: core.vault }),
   });
   closers.push(() => dataPlane.close());
   const lifecycle = startSandboxLifecycle({
@@ -135,7 +140,8 @@ export async function startPlanes({
 function composeServices(settings: Settings, core: Core, neverIntercept: readonly HostPattern[]) {
   const { store, clock, logger, feed: changes } = core;
   const catalogue = loadCatalogue();
-  const { allowReveal, allowWidening } = settings.secrets;
+  const { allowReveal, allowWidening, versionsKept } = settings.secrets;
+  const retention = new VersionRetention({ store: store.secrets, logger, kept: versionsKept });
   const values = core.vault;
   const activity = new ActivityJournal({ store: store.activity, clock, logger });
   const revealer = new SecretRevealer({
@@ -147,6 +153,7 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
   });
   const secrets = new SecretService({
     store: store.secrets,
+    retention,
     organizations: store.organizations,
     audit: store.audit,
     usage: core.usage,
@@ -166,10 +173,12 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     catalogue,
     neverIntercept,
   });
+  const allMode = new AllMode({ store: store.sandboxes, policy: core.feed });
   const sandboxes = new SandboxService({
     store: store.sandboxes,
     organizations,
     binder,
+    allMode,
     changes,
     activity,
     clock,
@@ -184,8 +193,17 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
   });
   const apiKeys = new ApiKeyService({ store: organizations, activity, clock, logger });
   const tenants = new OrganizationService({ store: organizations, changes, activity, clock });
+  const versions = new SecretVersions({
+    store: store.secrets,
+    organizations: store.organizations,
+    usage: core.usage,
+    changes,
+    activity,
+    clock,
+  });
   const groups = new GroupService({
     store: store.groups,
+    retention,
     secrets: store.secrets,
     organizations,
     values,
@@ -200,7 +218,9 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
   const groupReader = new GroupReader({ store: store.groups, organizations, revealer });
   return {
     secrets,
+    versions,
     sandboxes,
+    allMode,
     bindings,
     apiKeys,
     tenants,

@@ -20,6 +20,8 @@ export interface RunRequest {
   readonly name: string;
   /** Variable → secret name. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Every secret by its host, without variables. */
+  readonly injectAll: boolean;
   readonly network: { readonly allow_out: readonly string[]; readonly deny_out: readonly string[] };
   readonly ttlSeconds: number | undefined;
   /** `undefined`: where the admin API says. */
@@ -66,6 +68,7 @@ export async function startRun(
   const created = await admin.post<CreatedSandbox>('creating the sandbox', '/sandboxes', {
     name: asked.name,
     secrets: asked.secrets,
+    ...(asked.injectAll ? { secrets_mode: 'all' } : {}),
     network: asked.network,
     metadata: { created_by: 'sallyport run' },
     timeout_seconds: LEASE_SECONDS,

@@ -61,7 +61,10 @@ export const sandboxCreateSchema = z
     expires_at: optional(timeInput),
     source_cidrs: optional(texts),
     intercept: optional(z.enum(['auto', 'all'])),
-    secrets_mode: optional(z.literal('bound')),
+    secrets_mode: optional(z.enum(['bound', 'all'])).openapi({
+      description:
+        'all: every secret its workspace may use is injected by host, without variables. Role admin.',
+    }),
     limits: optional(limits),
     from_template: optional(z.unknown()).openapi({ description: 'Accepted without effect.' }),
     from_snapshot: optional(z.unknown()).openapi({ description: 'Accepted without effect.' }),
@@ -177,6 +180,7 @@ export function sandboxInputOf(body: z.output<typeof sandboxCreateSchema>): Sand
     expiresAtMs: body.expires_at,
     sourceCidrs: body.source_cidrs,
     interceptAll: body.intercept === 'all',
+    secretsMode: body.secrets_mode,
     limits: body.limits,
   };
 }

@@ -1,4 +1,4 @@
-/** `/secrets`: register, read, change, rotate and delete secrets; their audit, sandboxes and versions. */
+/** `/secrets`: register, read, change, rotate and delete secrets; their audit and sandboxes. */
 import { z } from '@hono/zod-openapi';
 import type { SecretAuditFilter } from '../../src/audit/audit-store.ts';
 import type { SecretFilter, SecretRow } from '../../src/secrets/secret-store.ts';
@@ -8,7 +8,6 @@ import {
   createdSecretSchema,
   describeSecret,
   describeSecretSandbox,
-  describeVersion,
   revealedSchema,
   secretCreateSchema,
   secretInputOf,
@@ -16,7 +15,6 @@ import {
   secretPatchSchema,
   secretSandboxSchema,
   secretSchema,
-  versionSchema,
 } from '../contract/secret.ts';
 import type { AdminDeps } from '../deps.ts';
 import { respondJson, respondJsonPages, respondNothing } from '../respond.ts';
@@ -25,7 +23,7 @@ import { defineRoute, type Route } from '../route.ts';
 const tag = 'Secrets';
 const PAGE_ROWS = 100;
 
-export function defineSecretRoutes({ secrets, clock }: AdminDeps): Route[] {
+export function defineSecretRoutes({ secrets, allMode, clock }: AdminDeps): Route[] {
   return [
     defineRoute({
       method: 'post',
@@ -36,7 +34,8 @@ export function defineSecretRoutes({ secrets, clock }: AdminDeps): Route[] {
       answer: { status: 201, description: 'The secret.', schema: createdSecretSchema },
       handle: async ({ actor, body }) => {
         const row = await secrets.create(actor, body.name, secretInputOf(body));
-        return respondJson(201, { ...describeSecret(row, clock.nowMs()), warnings: [] });
+        const warnings = await allMode.warningsAbout(row.secret);
+        return respondJson(201, { ...describeSecret(row, clock.nowMs()), warnings });
       },
     }),
     defineRoute({
@@ -136,17 +135,6 @@ function defineHistoryRoutes({ secrets }: Pick<AdminDeps, 'secrets'>): Route[] {
       handle: async ({ actor, params }) => {
         const rows = await secrets.listSandboxes(actor, params['name'] ?? '');
         return respondJson(200, rows.map(describeSecretSandbox));
-      },
-    }),
-    defineRoute({
-      method: 'get',
-      path: '/secrets/{name}/versions',
-      summary: 'Versions of a secret; never their values',
-      tag,
-      answer: { status: 200, description: 'Versions.', schema: z.array(versionSchema) },
-      handle: async ({ actor, params }) => {
-        const rows = await secrets.listVersions(actor, params['name'] ?? '');
-        return respondJson(200, rows.map(describeVersion));
       },
     }),
   ];

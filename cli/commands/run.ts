@@ -16,6 +16,7 @@ import type { Terminal } from '../terminal.ts';
 interface RunOptions extends ConnectionOptions {
   readonly secret?: Readonly<Record<string, string>>;
   readonly all?: boolean;
+  readonly injectAll?: boolean;
   readonly allowOut?: readonly string[];
   readonly denyOut?: readonly string[];
   readonly name?: string;
@@ -31,6 +32,7 @@ export function register(program: Command, terminal: Terminal): void {
     .argument('[arguments...]')
     .option('--secret <name[=env]>', 'bind this secret to a variable', collectSecrets)
     .option('--all', 'bind every usable secret')
+    .option('--inject-all', 'inject every secret by its host, without variables')
     .option('--allow-out <entry>', 'only these hosts, addresses or ranges', collect)
     .option('--deny-out <entry>', 'not these', collect)
     .option('--name <text>', 'name of the sandbox')
@@ -47,8 +49,12 @@ async function runCommand(
   command: readonly string[],
   options: RunOptions,
 ): Promise<void> {
-  if (options.secret === undefined && options.all !== true) {
-    throw usageFault('no secret was named', 'Give --secret NAME (repeat for more) or --all.');
+  const isNamed = options.secret !== undefined || options.all === true;
+  if (isNamed === (options.injectAll === true)) {
+    throw usageFault(
+      isNamed ? '--inject-all has no variables to bind' : 'no secret was named',
+      'Give --secret NAME (repeat for more) or --all, or --inject-all alone.',
+    );
   }
   const { SignalPass } = await import('../command-execution.ts');
   const signals = new SignalPass();
@@ -73,6 +79,7 @@ async function runIn(
   const run = await startRun(terminal, admin, {
     name: options.name ?? `run ${command[0] ?? ''}`,
     secrets: { ...all, ...options.secret },
+    injectAll: options.injectAll === true,
     network: { allow_out: options.allowOut ?? [], deny_out: options.denyOut ?? [] },
     ttlSeconds: options.ttl,
     proxy: options.proxy,

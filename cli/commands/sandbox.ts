@@ -20,6 +20,7 @@ interface CreateOptions extends ConnectionOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly timeout?: number;
   readonly ttl?: number;
+  readonly injectAll?: boolean;
   readonly perMinute?: number;
   readonly concurrent?: number;
   readonly export?: boolean;
@@ -63,6 +64,7 @@ function registerCreate(sandbox: Command, terminal: Terminal): void {
   addConnectionOptions(sandbox.command('create <name>'))
     .description('make a sandbox and its token')
     .option('--secret <name[=env]>', 'bind this secret to a variable', collectSecrets)
+    .option('--inject-all', 'inject every secret by its host, without variables')
     .option('--allow-out <entry>', 'only these hosts, addresses or ranges', collect)
     .option('--deny-out <entry>', 'not these', collect)
     .option('--env <key=text>', 'a variable for the sandbox', collectPairs)
@@ -90,6 +92,7 @@ async function createSandbox(
     const created = await admin.post<CreatedSandbox>(`creating sandbox ${name}`, '/sandboxes', {
       name,
       secrets: options.secret ?? {},
+      ...(options.injectAll === true ? { secrets_mode: 'all' } : {}),
       network: { allow_out: options.allowOut ?? [], deny_out: options.denyOut ?? [] },
       env_vars: options.env,
       metadata: options.metadata,

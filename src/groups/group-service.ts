@@ -22,6 +22,7 @@ import {
 import { DEFAULT_GROUP, groupedName, splitName } from '../secrets/secret-reference.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { ValueReader } from '../secrets/value-reader.ts';
+import type { VersionRetention } from '../secrets/version-retention.ts';
 import {
   checkGroupRole,
   checkWholeReach,
@@ -42,6 +43,7 @@ import type { GroupManifest, GroupRole, SecretGroup } from './secret-group.ts';
 export interface GroupServiceDeps extends SecretDrafterDeps {
   readonly store: GroupStore;
   readonly secrets: Pick<SecretStore, 'readVersion' | 'deleteSecret'>;
+  readonly retention: VersionRetention;
   readonly values: Pick<ValueReader, 'isSameValue'>;
   readonly changes: PolicyChanges;
   readonly activity: DeedRecorder;
@@ -73,7 +75,11 @@ export class GroupService {
     }
     await this.#deps.store.insertGroup(group, inserted);
     const made = inserted.map(({ secret }) => creationDeed(secret));
-    await this.#deps.activity.recordDone(actor, groupDeed(null, group), ...made);
+    const insertedIds = inserted.map(({ secret }) => secret.id);
+    await Promise.all([
+      this.#announce(actor, insertedIds),
+      this.#deps.activity.recordDone(actor, groupDeed(null, group), ...made),
+    ]);
     return group;
   }
 
@@ -162,12 +168,16 @@ export class GroupService {
       };
       const deletedIds = [...byKey.values()].map(({ secret }) => secret.id);
       if (!(await store.writeGroup({ group, inserted, updated, deletedIds, atMs }))) continue;
+      const insertedIds = inserted.map(({ secret }) => secret.id);
       const changedIds = updated.map(({ secret }) => secret.id);
       deeds.push(...[...byKey.values()].map(({ secret }) => deletionDeed(secret)));
       await Promise.all([
-        this.#announce(actor, [...changedIds, ...deletedIds]),
+        this.#announce(actor, [...insertedIds, ...changedIds, ...deletedIds]),
         this.#deps.activity.recordDone(actor, groupDeed(before, group), ...deeds),
       ]);
+      for (const { secret, version } of updated) {
+        if (version !== null) await this.#deps.retention.apply(actor.organizationId, secret.id);
+      }
       return group;
     }
     throw contended();

@@ -4,6 +4,7 @@
  * secrets cost one look-up by host on a request. Bounded; too many secrets are an error, never a part.
  */
 import { BoundedMap } from '../kernel/bounded-map.ts';
+import { ControlError } from '../kernel/errors.ts';
 import { FIXED } from '../kernel/limits.ts';
 import { buildBindingIndex, type BindingIndex } from './binding-index.ts';
 import type { BoundSecret, PolicyStore } from './policy-store.ts';
@@ -32,19 +33,13 @@ export class OrganizationSecrets {
   }
 
   /** As of every change announced before it resolves. Rejects when the store does. */
-  async read(organizationId: string, workspaceId: string): Promise<SharedBindings> {
+  read(organizationId: string, workspaceId: string): Promise<SharedBindings> {
     let set = this.#sets.get(organizationId);
     if (set === undefined) {
       set = new SecretSet(this.#store, organizationId);
       this.#sets.set(organizationId, set);
     }
-    try {
-      return await set.read(workspaceId);
-    } catch (error) {
-      // What it knows may be half: the next one starts from nothing.
-      if (this.#sets.get(organizationId) === set) this.#sets.delete(organizationId);
-      throw error;
-    }
+    return set.read(workspaceId);
   }
 
   /** That secret was made, changed or deleted. */
@@ -75,7 +70,10 @@ class SecretSet {
   /** One read after another, each current when it resolves. */
   read(workspaceId: string): Promise<SharedBindings> {
     const turn = this.#last.then(() => this.#readNow(workspaceId));
-    this.#last = turn.catch(() => undefined);
+    this.#last = turn.catch(() => {
+      // What is known may be half: whoever waits next reads everything.
+      this.#isRead = false;
+    });
     return turn;
   }
 
@@ -92,7 +90,9 @@ class SecretSet {
 
   /** In pages: a change in between is announced, and read again. */
   async #readAll(): Promise<void> {
-    for (let afterId = ''; ; ) {
+    this.#entries.clear();
+    this.#shared.clear();
+    for (let afterId = ''; ;) {
       const page = await this.#store.listPlacedSecrets(
         this.#organizationId,
         afterId,
@@ -118,9 +118,9 @@ class SecretSet {
     const { secret } = bound;
     this.#entries.set(secret.id, { bound, compiled: compileBinding(bound, null) });
     if (this.#entries.size > FIXED.secretsInAllModeMax) {
-      throw new Error(
-        `organization ${this.#organizationId} has more than ${FIXED.secretsInAllModeMax} secrets, too many for secrets_mode: all`,
-      );
+      throw new ControlError('conflict', {
+        message: `This organization has more than ${FIXED.secretsInAllModeMax} secrets, too many for secrets_mode all.`,
+      });
     }
   }
 

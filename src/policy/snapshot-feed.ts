@@ -10,7 +10,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { PolicyChange, PolicyChanges, PolicyFeed, TokenHolder } from './policy-feed.ts';
 import type { PolicyStore } from './policy-store.ts';
-import { OrganizationSecrets } from './organization-secrets.ts';
+import { OrganizationSecrets, type SharedBindings } from './organization-secrets.ts';
 import { SingleFlight } from './single-flight.ts';
 import { compileSnapshot } from './snapshot-compile.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -74,6 +74,11 @@ export class SnapshotFeed implements PolicyFeed, PolicyChanges {
 
   snapshotOf(sandboxId: string): Snapshot | undefined | Promise<Snapshot | undefined> {
     return this.#snapshots.get(sandboxId) ?? this.#loadSnapshot(sandboxId);
+  }
+
+  /** What a sandbox with `secrets_mode: all` in that workspace may use. Rejects when the store does. */
+  secretsOf(organizationId: string, workspaceId: string): Promise<SharedBindings> {
+    return this.#organizationSecrets.read(organizationId, workspaceId);
   }
 
   warmSnapshotOf(sandboxId: string): Snapshot | undefined {

@@ -41,6 +41,11 @@ export class BindingService {
   ): Promise<{ binding: Binding; secretName: string }> {
     checkRole(actor, 'operate');
     const { sandbox } = await this.#deps.sandboxes.read(actor, sandboxId);
+    if (sandbox.secretsMode === 'all') {
+      throw new ControlError('conflict', {
+        message: 'This sandbox has secrets_mode all: it uses every secret, without variables.',
+      });
+    }
     if (Object.hasOwn(sandbox.envVars, input.envKey)) {
       throw fieldError('env_key', 'is already one of the env_vars of this sandbox');
     }

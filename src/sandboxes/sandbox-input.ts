@@ -30,6 +30,7 @@ export interface SandboxInput {
   readonly expiresAtMs?: number | undefined;
   readonly sourceCidrs?: readonly string[] | undefined;
   readonly interceptAll?: boolean | undefined;
+  readonly secretsMode?: 'bound' | 'all' | undefined;
   readonly limits?: LimitsInput | undefined;
 }
 

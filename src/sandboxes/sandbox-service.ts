@@ -15,6 +15,7 @@ import { DEFAULT_NAME } from '../organizations/bootstrap.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { checkRole, isWorkspaceInReach } from '../organizations/roles.ts';
 import type { PolicyChange, PolicyChanges } from '../policy/policy-feed.ts';
+import { checkAllMode, type AllMode } from './all-mode.ts';
 import { sandboxDeed } from './sandbox-deed.ts';
 import type { SandboxChange, SandboxInput } from './sandbox-input.ts';
 import {
@@ -35,6 +36,7 @@ export interface SandboxServiceDeps {
   readonly store: SandboxStore;
   readonly organizations: Pick<OrganizationStore, 'listWorkspaces' | 'readWorkspace'>;
   readonly binder: SecretBinder;
+  readonly allMode: Pick<AllMode, 'warningsFor'>;
   readonly changes: PolicyChanges;
   readonly activity: DeedRecorder;
   readonly clock: Clock;
@@ -59,10 +61,16 @@ export class SandboxService {
   /** ControlError `bad_request`, `secret_not_found`, `forbidden`. All or nothing. */
   async create(actor: Actor, input: SandboxInput): Promise<CreatedSandbox> {
     checkRole(actor, 'operate');
+    if (input.secretsMode === 'all') checkAllModeInput(actor, input);
     const workspaceId = await this.#workspaceId(actor, input.workspace);
     const sandbox = this.#newSandbox(actor, workspaceId, input);
     const bound = await this.#mintBindings(actor, sandbox, input.secrets ?? {});
     const ignored = checkEnvVars(sandbox.envVars, new Set(Object.keys(input.secrets ?? {})));
+    const { allMode } = this.#deps;
+    const ambiguities =
+      sandbox.secretsMode === 'all'
+        ? await allMode.warningsFor(sandbox.organizationId, workspaceId)
+        : [];
     const { token, stored } = this.#mintToken(sandbox);
     const bindings = bound.map(({ binding }) => binding);
     await this.#deps.store.insertSandbox(sandbox, bindings, stored);
@@ -76,7 +84,10 @@ export class SandboxService {
     return {
       row: { sandbox, bindings: bound },
       token,
-      warnings: ignored.map((key) => `env_vars.${key} is set by Sallyport; yours has no effect`),
+      warnings: [
+        ...ignored.map((key) => `env_vars.${key} is set by Sallyport; yours has no effect`),
+        ...ambiguities,
+      ],
     };
   }
 
@@ -161,6 +172,7 @@ export class SandboxService {
   async replaceToken(actor: Actor, id: string, overlapSeconds: number): Promise<string> {
     checkRole(actor, 'operate');
     const { sandbox } = await this.read(actor, id);
+    if (sandbox.secretsMode === 'all') checkAllMode(actor);
     const { token, stored } = this.#mintToken(sandbox);
     await this.#deps.store.replaceToken(stored, stored.createdAtMs + overlapSeconds * 1_000);
     const said = { overlap_seconds: overlapSeconds };
@@ -219,7 +231,7 @@ export class SandboxService {
       metadata: input.metadata ?? {},
       network: parseNetwork(input.network ?? {}),
       envVars: input.envVars ?? {},
-      secretsMode: 'bound',
+      secretsMode: input.secretsMode ?? 'bound',
       limits: withLimits(NO_LIMITS, input.limits),
       interceptAll: input.interceptAll ?? false,
       sourceCidrs: checkSourceCidrs(input.sourceCidrs ?? []),
@@ -295,6 +307,12 @@ export class SandboxService {
   ): Promise<void> {
     return this.#deps.changes.announce({ kind, organizationId, sandboxId });
   }
+}
+
+function checkAllModeInput(actor: Actor, input: SandboxInput): void {
+  checkAllMode(actor);
+  if (Object.keys(input.secrets ?? {}).length === 0) return;
+  throw fieldError('secrets', 'cannot stand beside secrets_mode all, which has no variables');
 }
 
 /** What changes when a sandbox is paused, by an admin or by its timeout. */

@@ -37,6 +37,8 @@ export interface SandboxStore {
   readSandbox(organizationId: string, id: string): Promise<SandboxRow | undefined>;
   /** Newest first, ties by insertion. */
   listSandboxes(organizationId: string, filter: SandboxFilter): Promise<readonly SandboxRow[]>;
+  /** Workspaces with a sandbox that has `secrets_mode: all`. */
+  listAllModeWorkspaces(organizationId: string): Promise<readonly string[]>;
   /** Replaces the row if `sandbox.revision - 1` is stored; false when somebody else was faster. */
   updateSandbox(sandbox: Sandbox): Promise<boolean>;
   /** Removes it, its bindings and tokens; audit rows stay. False when not there. */

@@ -15,26 +15,22 @@ import type { PolicyChanges } from '../policy/policy-feed.ts';
 import type { UsageBook } from '../usage/usage-store.ts';
 import { changeDeed, creationDeed, deletionDeed } from './secret-deed.ts';
 import { SecretDrafter, type SecretDrafterDeps } from './secret-drafter.ts';
+import { SecretFinder } from './secret-finder.ts';
+import { UNTRIED } from './secret-health.ts';
 import type { SecretInput } from './secret-input.ts';
 import { parseSecretName } from './secret-name.ts';
 import type { SecretPage } from './secret-page.ts';
 import type { SecretRevealer } from './secret-revealer.ts';
-import { SecretReferences } from './secret-reference.ts';
-import type {
-  SecretBindingRow,
-  SecretFilter,
-  SecretRow,
-  SecretStore,
-  SecretUsage,
-  VersionRow,
-} from './secret-store.ts';
+import type { SecretBindingRow, SecretFilter, SecretRow, SecretStore } from './secret-store.ts';
 import type { Secret } from './secret.ts';
+import type { VersionRetention } from './version-retention.ts';
 
 export interface SecretServiceDeps extends SecretDrafterDeps {
   readonly store: SecretStore;
   readonly organizations: Pick<OrganizationStore, 'readWorkspace' | 'readOrganization'>;
+  readonly retention: VersionRetention;
   readonly audit: Pick<AuditStore, 'listSecretAudit'>;
-  readonly usage: Pick<UsageBook, 'pendingOf'>;
+  readonly usage: Pick<UsageBook, 'pendingOf' | 'flush'>;
   readonly changes: PolicyChanges;
   readonly activity: DeedRecorder;
   readonly revealer: SecretRevealer;
@@ -47,12 +43,12 @@ const PAGE_ROWS = 500;
 export class SecretService {
   readonly #deps: SecretServiceDeps;
   readonly #drafter: SecretDrafter;
-  readonly #references: SecretReferences;
+  readonly #finder: SecretFinder;
 
   constructor(deps: SecretServiceDeps) {
     this.#deps = deps;
     this.#drafter = new SecretDrafter(deps);
-    this.#references = new SecretReferences(deps.organizations);
+    this.#finder = new SecretFinder(deps);
   }
 
   /** ControlError `bad_request`, `value_not_placeable`, `conflict` (the name is taken), `forbidden`. */
@@ -71,14 +67,19 @@ export class SecretService {
     checkRole(actor, 'administer');
     const { secret, version } = await this.#drafter.draftNew(actor, name, input);
     await this.#deps.store.insertSecret(secret, version);
-    await this.#deps.activity.recordDone(actor, creationDeed(secret));
-    return { secret, usage: { lastUsedAtMs: null, lastAnsweredAtMs: null } };
+    // Sandboxes with `secrets_mode: all` have it from their next request.
+    await Promise.all([
+      this.#announce(secret),
+      this.#deps.activity.recordDone(actor, creationDeed(secret)),
+    ]);
+    return { secret, usage: { lastUsedAtMs: null, lastAnsweredAtMs: null }, health: UNTRIED };
   }
 
   /** ControlError `not_found`, also for what the key may not see. */
   async read(actor: Actor, name: string): Promise<SecretRow> {
     checkRole(actor, 'read');
-    return (await this.#resolve(actor, name)).row;
+    await this.#finder.settleUse();
+    return (await this.#finder.find(actor, name)).row;
   }
 
   /**
@@ -87,7 +88,7 @@ export class SecretService {
    */
   async reveal(actor: Actor, name: string): Promise<{ value: Hidden; version: number }> {
     checkRole(actor, 'administer');
-    const { row, version } = await this.#resolve(actor, name);
+    const { row, version } = await this.#finder.find(actor, name);
     const number = version ?? row.secret.version;
     return {
       value: await this.#deps.revealer.reveal(actor, row.secret, number),
@@ -99,13 +100,14 @@ export class SecretService {
   async list(actor: Actor, filter: SecretFilter): Promise<SecretPage> {
     checkRole(actor, 'read');
     const { limit, unusedSinceMs } = filter;
+    if (filter.after === undefined) await this.#finder.settleUse();
     const asked = limit === undefined ? filter : { ...filter, limit: limit + 1 };
     const found = await this.#deps.store.listSecrets(actor.organizationId, asked);
     const page = limit === undefined ? found : found.slice(0, limit);
     const last = found.length > page.length ? page.at(-1)?.secret : undefined;
     const rows = page
       .filter((row) => isSecretInReach(actor, row.secret.id))
-      .map((row) => ({ secret: row.secret, usage: this.#currentUsage(row) }))
+      .map((row) => ({ ...row, usage: this.#finder.currentUsage(row) }))
       // The store does not know yet what was used within the last second.
       .filter(
         ({ usage }) => unusedSinceMs === undefined || (usage.lastUsedAtMs ?? 0) < unusedSinceMs,
@@ -131,7 +133,7 @@ export class SecretService {
   async update(actor: Actor, name: string, input: SecretInput): Promise<SecretRow> {
     checkRole(actor, 'administer');
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const before = await this.#readWhole(actor, name);
+      const before = await this.#finder.findWhole(actor, name);
       const change = await this.#drafter.draftChange(actor, before.secret, input);
       if (await this.#deps.store.updateSecret(change.secret, change.version)) {
         const deed = changeDeed(before.secret, change);
@@ -139,7 +141,11 @@ export class SecretService {
           this.#announce(change.secret),
           this.#deps.activity.recordDone(actor, deed),
         ]);
-        return { secret: change.secret, usage: before.usage };
+        if (change.version !== null) {
+          await this.#deps.retention.apply(actor.organizationId, change.secret.id);
+        }
+        const health = change.version === null ? before.health : UNTRIED;
+        return { secret: change.secret, usage: before.usage, health };
       }
     }
     throw new ControlError('conflict', { message: 'Others keep changing this secret; try again.' });
@@ -148,17 +154,12 @@ export class SecretService {
   /** The name is free at once; the history stays. */
   async delete(actor: Actor, name: string): Promise<void> {
     checkRole(actor, 'administer');
-    const { secret } = await this.#readWhole(actor, name);
+    const { secret } = await this.#finder.findWhole(actor, name);
     const { store, clock, activity } = this.#deps;
     const isDeleted = await store.deleteSecret(actor.organizationId, secret.id, clock.nowMs());
     if (!isDeleted) throw new ControlError('not_found');
     const deed = deletionDeed(secret);
     await Promise.all([this.#announce(secret), activity.recordDone(actor, deed)]);
-  }
-
-  async listVersions(actor: Actor, name: string): Promise<readonly VersionRow[]> {
-    const { secret } = await this.read(actor, name);
-    return this.#deps.store.listVersions(actor.organizationId, secret.id);
   }
 
   /** Newest first. */
@@ -176,48 +177,8 @@ export class SecretService {
     return this.#deps.store.listBindingsOfSecret(actor.organizationId, secret.id);
   }
 
-  /** A change concerns every version, so it cannot name one. */
-  async #readWhole(actor: Actor, name: string): Promise<SecretRow> {
-    const { row, version } = await this.#resolve(actor, name);
-    if (version === null) return row;
-    throw fieldError('name', 'names one version; this concerns the secret as a whole');
-  }
-
-  async #resolve(actor: Actor, name: string): Promise<{ row: SecretRow; version: number | null }> {
-    const { organizationId } = actor;
-    const { store } = this.#deps;
-    const reference = await this.#references.resolve(organizationId, name);
-    const row = reference && (await store.readSecret(organizationId, reference.name));
-    if (reference === undefined || row === undefined || !isSecretInReach(actor, row.secret.id)) {
-      throw notFound(name);
-    }
-    const { version } = reference;
-    const isThere =
-      version === null ||
-      (await store.readVersion(organizationId, row.secret.id, version)) !== undefined;
-    if (!isThere) throw notFound(name);
-    const current = { secret: row.secret, usage: this.#currentUsage(row) };
-    return { row: current, version };
-  }
-
-  #currentUsage(row: SecretRow): SecretUsage {
-    const pending = this.#deps.usage.pendingOf(row.secret.id);
-    return {
-      lastUsedAtMs: later(row.usage.lastUsedAtMs, pending.lastUsedAtMs),
-      lastAnsweredAtMs: later(row.usage.lastAnsweredAtMs, pending.lastAnsweredAtMs),
-    };
-  }
-
   #announce(secret: Secret): Promise<void> {
     const { organizationId, id: secretId } = secret;
     return this.#deps.changes.announce({ kind: 'secret', organizationId, secretId });
   }
-}
-
-function later(one: number | null, other: number | null): number | null {
-  return one === null ? other : Math.max(one, other ?? one);
-}
-
-function notFound(name: string): ControlError {
-  return new ControlError('not_found', { message: `There is no secret named ${name}.` });
 }

@@ -38,6 +38,7 @@ export const CONTRACT_METHODS: Methods = {
     insertSandbox: 'durable',
     readSandbox: 'read',
     listSandboxes: 'read',
+    listAllModeWorkspaces: 'read',
     updateSandbox: 'durable',
     deleteSandbox: 'durable',
     insertBinding: 'durable',

@@ -24,11 +24,14 @@ import { parseHostPattern } from '../../src/policy/host-pattern.ts';
 import type { PolicyChange } from '../../src/policy/policy-feed.ts';
 import { SnapshotFeed } from '../../src/policy/snapshot-feed.ts';
 import { loadCatalogue } from '../../src/providers/catalogue.ts';
+import { AllMode } from '../../src/sandboxes/all-mode.ts';
 import { BindingService } from '../../src/sandboxes/binding-service.ts';
 import { SandboxService } from '../../src/sandboxes/sandbox-service.ts';
 import { SecretBinder } from '../../src/sandboxes/secret-binding.ts';
 import { SecretRevealer } from '../../src/secrets/secret-revealer.ts';
 import { SecretService } from '../../src/secrets/secret-service.ts';
+import { SecretVersions } from '../../src/secrets/secret-versions.ts';
+import { VersionRetention } from '../../src/secrets/version-retention.ts';
 import { startStore } from '../../src/store/start-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { startUsageBook, type RunningUsageBook } from '../../src/usage/usage-book.ts';
@@ -66,6 +69,7 @@ export interface AdminFixture extends AsyncDisposable {
 export interface FixtureOptions {
   readonly allowWidening?: boolean;
   readonly allowReveal?: boolean;
+  readonly versionsKept?: number;
   readonly compat?: AdminDeps['compat'];
   readonly heartbeatMs?: number;
   readonly neverIntercept?: readonly string[];
@@ -86,7 +90,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     keyFile: join(dataDir, 'master.key'),
     dataDir,
   });
-  const usage = startUsageBook({ store: store.usage, logger });
+  const usage = startUsageBook({ store: store.usage, logger, clock });
   const feed = new SnapshotFeed({
     store: store.policy,
     sandboxIdsOfSecret: (organizationId, secretId) =>
@@ -127,8 +131,10 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
   const liveFeed = new LiveFeed({ store: store.audit, trail, heartbeatMs });
   const common = { changes: announcer, activity, clock, logger };
   const { organizations } = store;
+  const allMode = new AllMode({ store: store.sandboxes, policy: feed });
   const sandboxes = new SandboxService({
     ...common,
+    allMode,
     store: store.sandboxes,
     organizations,
     binder,
@@ -141,10 +147,16 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     logger,
     allowReveal: options.allowReveal ?? false,
   });
+  const retention = new VersionRetention({
+    store: store.secrets,
+    logger,
+    kept: options.versionsKept ?? 10,
+  });
   const deps: AdminDeps = {
     secrets: new SecretService({
       ...common,
       store: store.secrets,
+      retention,
       organizations,
       audit: store.audit,
       usage,
@@ -154,13 +166,16 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
       revealer,
     }),
     sandboxes,
+    allMode,
     bindings: new BindingService({ ...common, store: store.sandboxes, sandboxes, binder }),
     apiKeys,
     organizations,
     tenants: new OrganizationService({ ...common, store: organizations }),
+    versions: new SecretVersions({ ...common, store: store.secrets, organizations, usage }),
     groups: new GroupService({
       ...common,
       store: store.groups,
+      retention,
       secrets: store.secrets,
       values: vault,
       organizations,

@@ -12,6 +12,55 @@ import {
 import type { MakeStore } from './store-contracts.ts';
 
 export function describePolicyContract(makeStore: MakeStore): void {
+  describe('secrets_mode: all', () => {
+    test('placed secrets of one organization, in pages by id, without bindings', async () => {
+      const store = await makeStore();
+      const tenant = await insertTenant(store, 'acme');
+      const { id: organizationId } = tenant.organization;
+      const made = [];
+      for (let index = 0; index < 5; index += 1) {
+        made.push(await insertSampleSecret(store, tenant, { name: `S_${index}` }));
+      }
+      const [gone, ...others] = made.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+      await store.secrets.deleteSecret(organizationId, gone?.id ?? '', 9_000);
+      await insertSampleSecret(store, tenant, { name: 'UNPLACED', auth: null, hosts: [] });
+      await insertSampleSecret(store, await insertTenant(store, 'other'));
+      const first = await store.policy.listPlacedSecrets(organizationId, '', 3);
+      expect(first.map(({ secret }) => secret)).toEqual(others.slice(0, 3));
+      const rest = await store.policy.listPlacedSecrets(
+        organizationId,
+        first[2]?.secret.id ?? '',
+        3,
+      );
+      expect(rest.map(({ secret }) => secret)).toEqual(others.slice(3));
+      expect(first[0]).toMatchObject({
+        binding: { envKey: '', placeholder: '', detachedAtMs: null },
+        version: { id: first[0]?.secret.activeVersionId },
+      });
+      const ids = [gone?.id ?? '', others[1]?.id ?? '', 'unknown'];
+      const some = await store.policy.readPlacedSecrets(organizationId, ids);
+      expect(some.map(({ secret }) => secret)).toEqual(others.slice(1, 2));
+    });
+
+    test('such a sandbox depends on every secret of its organization', async () => {
+      const store = await makeStore();
+      const tenant = await insertTenant(store, 'acme');
+      const { id: organizationId } = tenant.organization;
+      const secret = await insertSampleSecret(store, tenant);
+      const all = await insertSampleSandbox(store, tenant, { secretsMode: 'all' });
+      const bound = await insertSampleSandbox(store, tenant, {}, (inserted) => [
+        sampleBinding(inserted, secret),
+      ]);
+      await insertSampleSandbox(store, tenant);
+      await insertSampleSandbox(store, await insertTenant(store, 'other'), { secretsMode: 'all' });
+      const ids = await store.secrets.listSandboxIdsOfSecret(organizationId, secret.id);
+      expect([...ids].sort()).toEqual([all.id, bound.id].sort());
+      expect(await store.sandboxes.listAllModeWorkspaces(organizationId)).toEqual([
+        tenant.workspace.id,
+      ]);
+    });
+  });
+
   describe('policy source', () => {
     test('has the sandbox, each bound secret and its active version', async () => {
       const store = await makeStore();

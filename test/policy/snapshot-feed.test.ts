@@ -3,13 +3,20 @@ import { describe, expect, test } from 'vitest';
 import { hashToken } from '../../src/kernel/ids.ts';
 import { Refusal } from '../../src/kernel/errors.ts';
 import type { PolicyChange } from '../../src/policy/policy-feed.ts';
-import type { PolicySource, PolicyStore, TokenOwner } from '../../src/policy/policy-store.ts';
+import type {
+  BoundSecret,
+  PolicySource,
+  PolicyStore,
+  TokenOwner,
+} from '../../src/policy/policy-store.ts';
 import { SnapshotFeed } from '../../src/policy/snapshot-feed.ts';
-import { policySource } from './fixtures.ts';
+import type { Secret } from '../../src/secrets/secret.ts';
+import { bound, policySource, secret } from './fixtures.ts';
 
 /** A store whose answers the test holds back: what a read sees is fixed when the test releases it. */
 class GatedStore implements PolicyStore {
   sandboxes = new Map<string, PolicySource>();
+  placed = new Map<string, BoundSecret>();
   tokens = new Map<string, TokenOwner>();
   ranges: { sandboxId: string; sourceCidrs: string[] }[] = [];
   reads = 0;
@@ -28,6 +35,17 @@ class GatedStore implements PolicyStore {
 
   readPolicySource(sandboxId: string): Promise<PolicySource | undefined> {
     return this.#answer(this.sandboxes.get(sandboxId));
+  }
+
+  listPlacedSecrets(): Promise<BoundSecret[]> {
+    return this.#answer([...this.placed.values()]);
+  }
+
+  readPlacedSecrets(
+    _organizationId: string,
+    secretIds: readonly string[],
+  ): Promise<readonly BoundSecret[]> {
+    return this.#answer(secretIds.flatMap((id) => this.placed.get(id) ?? []));
   }
 
   readTokenOwner(tokenHash: string): Promise<TokenOwner | undefined> {
@@ -179,6 +197,109 @@ describe('snapshots', () => {
       await feed.snapshotOf(id);
     }
     expect(feed.snapshotOf('a')).toBeInstanceOf(Promise);
+  });
+});
+
+describe('secrets_mode: all', () => {
+  const all = (id: string, workspaceId = 'workspace-1') =>
+    policySource({ sandbox: { id, workspaceId, secretsMode: 'all' } });
+  const placed = (name: string, more: Partial<Secret> = {}) => {
+    const one = bound(secret(name, { hosts: [`${name}.example.com`], ...more }));
+    return { ...one, binding: { ...one.binding, envKey: '', placeholder: '' } };
+  };
+  const changed = (secretId: string): PolicyChange => ({
+    kind: 'secret',
+    organizationId: 'org-1',
+    secretId,
+  });
+  const namesOf = async (feed: SnapshotFeed, id: string): Promise<string[]> =>
+    ((await feed.snapshotOf(id))?.bindings ?? []).map(({ secretName }) => secretName).sort();
+
+  test('every secret of the workspace, read once for all sandboxes, disabled ones as dead', async () => {
+    const { store, feed } = start();
+    for (const one of [
+      placed('a'),
+      placed('off', { disabled: true }),
+      placed('theirs', { allowedWorkspacesType: 'SOME', allowedWorkspaces: ['workspace-2'] }),
+      placed('nobody', { allowedWorkspacesType: 'NONE' }),
+    ]) {
+      store.placed.set(one.secret.id, one);
+    }
+    store.sandboxes.set('x', all('x'));
+    store.sandboxes.set('y', all('y'));
+    store.sandboxes.set('z', all('z', 'workspace-2'));
+    expect(await namesOf(feed, 'x')).toEqual(['a', 'off']);
+    const { reads } = store;
+    expect(await namesOf(feed, 'y')).toEqual(['a', 'off']);
+    expect(await namesOf(feed, 'z')).toEqual(['a', 'off', 'theirs']);
+    // Each sandbox itself, and nothing else.
+    expect(store.reads - reads).toBe(2);
+    const snapshot = await feed.snapshotOf('x');
+    expect(snapshot?.index.byPattern.get('off.example.com')?.[0]?.tombstone).toBe(
+      'credential_disabled',
+    );
+  });
+
+  test('a secret made, changed or deleted is seen on the next request; only it is read', async () => {
+    const { store, feed, dependents } = start();
+    store.sandboxes.set('x', all('x'));
+    for (const name of ['a', 'b']) store.placed.set(`id-${name}`, placed(name));
+    for (const name of ['a', 'b', 'c']) dependents.set(`id-${name}`, ['x']);
+    expect(await namesOf(feed, 'x')).toEqual(['a', 'b']);
+    store.placed.set('id-c', placed('c'));
+    await feed.announce(changed('id-c'));
+    expect(await namesOf(feed, 'x')).toEqual(['a', 'b', 'c']);
+    store.placed.delete('id-a');
+    await feed.announce(changed('id-a'));
+    expect(await namesOf(feed, 'x')).toEqual(['b', 'c']);
+    store.placed.set('id-b', placed('b', { allowedWorkspacesType: 'NONE' }));
+    await feed.announce(changed('id-b'));
+    expect(await namesOf(feed, 'x')).toEqual(['c']);
+  });
+
+  test('a change that meets a read half-way is not lost', async () => {
+    const { store, feed, dependents } = start();
+    store.sandboxes.set('x', all('x'));
+    store.placed.set('id-a', placed('a'));
+    dependents.set('id-a', ['x']);
+    expect(await namesOf(feed, 'x')).toEqual(['a']);
+    await feed.announce(changed('id-a'));
+    store.hold();
+    const late = namesOf(feed, 'x');
+    await Promise.resolve();
+    store.placed.delete('id-a');
+    const announced = feed.announce(changed('id-a'));
+    store.release();
+    await announced;
+    expect(await late).toEqual([]);
+    expect(await namesOf(feed, 'x')).toEqual([]);
+  });
+
+  test('after a store that failed half-way nothing deleted meanwhile comes back', async () => {
+    const { store, feed, dependents } = start();
+    store.sandboxes.set('x', all('x'));
+    for (const name of ['a', 'b']) store.placed.set(`id-${name}`, placed(name));
+    for (const name of ['a', 'b']) dependents.set(`id-${name}`, ['x']);
+    await feed.announce(changed('id-a'));
+    await namesOf(feed, 'x');
+    store.failure = new Error('gone');
+    store.placed.delete('id-a');
+    await feed.announce(changed('id-a'));
+    expect(await codeOf(feed.snapshotOf('x'))).toBe('policy_unavailable');
+    store.failure = null;
+    expect(await namesOf(feed, 'x')).toEqual(['b']);
+  });
+
+  test('I7: more secrets than can be held are no policy, not a part of them', async () => {
+    const { store, feed } = start();
+    store.sandboxes.set('x', all('x'));
+    const one = placed('a');
+    const many = Array.from({ length: 20_001 }, (_, index) => {
+      const id = `id-${String(index).padStart(6, '0')}`;
+      return { ...one, secret: { ...one.secret, id } };
+    });
+    store.listPlacedSecrets = async () => many;
+    expect(await codeOf(feed.snapshotOf('x'))).toBe('policy_unavailable');
   });
 });
 

@@ -87,6 +87,17 @@ export function sandboxQueries(transaction: Transaction): SandboxStore {
       }));
     },
 
+    async listAllModeWorkspaces(organizationId) {
+      const rows = await query
+        .selectFrom('sandboxes')
+        .select('workspace_id')
+        .distinct()
+        .where('organization_id', '=', organizationId)
+        .where('secrets_mode', '=', 'all')
+        .execute();
+      return rows.map((row) => row.workspace_id);
+    },
+
     async updateSandbox(sandbox) {
       const result = await query
         .updateTable('sandboxes')
