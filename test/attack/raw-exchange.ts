@@ -10,6 +10,8 @@ export interface RawExchangePlan {
   readonly isHead?: boolean;
   /** Leave shortly after writing, without waiting for an answer. */
   readonly isCutOff?: boolean;
+  /** Nothing follows: the sending side is closed behind the bytes. */
+  readonly isHalfClosed?: boolean;
 }
 
 export interface RawExchange {
@@ -45,7 +47,8 @@ export async function exchangeRaw(
     stream.on('error', finish);
     stream.on('end', finish);
     stream.on('close', finish);
-    stream.write(bytes);
+    if (plan.isHalfClosed === true) stream.end(bytes);
+    else stream.write(bytes);
   });
   stream.destroy();
   const responses = read();
