@@ -2,7 +2,6 @@
  * Composes the data plane: from settings, policy, vault and trail to a listening proxy. Half of the
  * composition root; the other half is `compose.ts`.
  */
-import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { startProxy } from '../proxy/start-proxy.ts';
 import type { RunningProxy } from '../proxy/start-proxy.ts';
@@ -13,20 +12,21 @@ import type { Trail } from '../src/audit/event.ts';
 import type { CertificateAuthority } from '../src/ca/authority.ts';
 import { createAddressGuard } from '../src/egress/address-guard.ts';
 import { createUpstream } from '../src/egress/create-upstream.ts';
-import { createDialer } from '../src/egress/dial.ts';
 import { startResolver } from '../src/egress/resolver.ts';
-import { createTrust } from '../src/egress/trust.ts';
 import { createUpgradeDialer } from '../src/egress/upgrade-exchange.ts';
+import type { ParentCredentials } from '../src/egress/parent-proxy.ts';
 import type { Clock } from '../src/kernel/clock.ts';
-import { StartError } from '../src/kernel/errors.ts';
 import type { Logger } from '../src/kernel/logger.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
 import type { NetworkEnvironment } from '../src/policy/decide-network.ts';
+import { matchesAnyHost, parseHostPattern } from '../src/policy/host-pattern.ts';
 import type { HostPattern } from '../src/policy/host-pattern.ts';
 import type { PolicyFeed } from '../src/policy/policy-feed.ts';
 import type { ValueOpener } from '../src/policy/value-opener.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import type { UsageBook } from '../src/usage/usage-store.ts';
+import { parseHost } from '../src/wire/host.ts';
+import { composeDialer } from './compose-dialer.ts';
 
 interface DataPlaneParts {
   readonly settings: Settings;
@@ -36,6 +36,7 @@ interface DataPlaneParts {
   readonly usage: UsageBook;
   readonly authority: CertificateAuthority;
   readonly neverIntercept: readonly HostPattern[];
+  readonly parentCredentials: (() => Promise<ParentCredentials>) | null;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -80,9 +81,14 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     limits,
     clock,
   });
-  const trust = createTrust({ extraCaPems: egress.extraCa.map(readCaFile) });
-  const dialer = createDialer({ trust, limits });
-  const upstream = createUpstream({ dialer, limits, poolScope: egress.poolScope });
+  const dialer = composeDialer({ ...parts, guard, resolver });
+  const http1Only = egress.http1Only.map((text) => parseHostPattern(text, 'any'));
+  const upstream = createUpstream({
+    dialer,
+    limits,
+    poolScope: egress.poolScope,
+    isHttp1Only: (host) => http1Only.length > 0 && matchesAnyHost(http1Only, parseHost(host)),
+  });
   const { mode, ports } = egress;
   const network = { guard, defaultVerdict: egress.default, mode, ports };
   if (mode === 'observe') {
@@ -95,6 +101,8 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
   const plane = {
     ...parts,
     network,
+    http1Only,
+    tunnelSni: egress.tunnelSni,
     identifyBySource: settings.proxy.identifyBySource,
     resolver,
     dialer,
@@ -128,18 +136,6 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
       resolver.close();
     },
   };
-}
-
-function readCaFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new StartError(
-      `The CA file ${file} of egress.extra_ca cannot be read.`,
-      'Give the path of a readable PEM file.',
-      { cause: error },
-    );
-  }
 }
 
 function readLocalAddresses(): readonly string[] {

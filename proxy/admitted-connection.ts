@@ -12,6 +12,7 @@ export class AdmittedConnection implements OpenConnection {
   kind: 'connecting' | 'tunnel' | 'intercepted' = 'connecting';
   /** Where a tunnel goes, once it was dialled. */
   address: Address | null = null;
+  serverName: string | null = null;
   readonly holder: TokenHolder;
   readonly target: Authority;
   readonly #socket: Socket;

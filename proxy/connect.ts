@@ -22,14 +22,18 @@ import type { DataPlane } from './data-plane.ts';
 import { cutOffAfterEnd } from './http1-connection.ts';
 import { intercept } from './interception.ts';
 import type { InnerServer } from './inner-server.ts';
+import { openTunnel } from './open-tunnel.ts';
 import { RESERVED_HOST } from './own-paths.ts';
 import { Reach } from './reach.ts';
 import type { Reached } from './reach.ts';
-import { asRefusal, connectRefusal, rawResponse, refusalResponse } from './respond.ts';
-import { joinSockets } from './tunnel.ts';
+import {
+  asRefusal,
+  connectRefusal,
+  ESTABLISHED,
+  rawResponse,
+  refusalResponse,
+} from './respond.ts';
 import type { UnknownTokenWatch } from './unknown-token-watch.ts';
-
-const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n';
 
 export interface ConnectContext {
   readonly plane: DataPlane;
@@ -76,7 +80,7 @@ export async function serveConnect(
       const current = { holder: client.holder, snapshot: settled.snapshot };
       await intercept({ ...context, ...admitted, client: current }, socket);
     } else {
-      openTunnel(context.plane, admitted, settled.reached, socket, settled.upstream);
+      openTunnel({ ...context, ...admitted, ...settled }, socket, settled.upstream);
     }
   } catch (error) {
     refuseConnect(context, request, socket, admitted, error);
@@ -186,46 +190,6 @@ async function dial(plane: DataPlane, { origin }: Reached, socket: Socket): Prom
   } finally {
     socket.off('close', onClose);
   }
-}
-
-function openTunnel(
-  plane: DataPlane,
-  admitted: Admitted,
-  reached: Reached,
-  socket: Socket,
-  upstream: Socket,
-): void {
-  const { connection, record } = admitted;
-  const address = plane.dialer.addressOf(upstream) ?? reached.origin.addresses[0] ?? null;
-  connection.kind = 'tunnel';
-  connection.address = address;
-  plane.metrics.connectionOpened('tunnel');
-  const readBefore = socket.bytesRead;
-  socket.write(ESTABLISHED);
-  joinSockets(socket, upstream, plane.limits.tunnelSilenceTimeoutMs, (broken) => {
-    plane.metrics.connectionClosed('tunnel');
-    const brokenCode = broken === 'upstream' ? 'upstream_aborted' : null;
-    record.close({
-      decision: 'tunnel',
-      verdict: 'allowed',
-      code: connection.isClosedByPolicy ? 'closed_by_policy' : brokenCode,
-      detail: isBoundSince(plane, admitted) ? BOUND_SINCE : null,
-      address,
-      matchRule: reached.matchRule,
-      wouldRefuse: reached.observed?.code ?? null,
-      bytesIn: socket.bytesRead - readBefore,
-      bytesOut: upstream.bytesRead,
-    });
-  });
-}
-
-const BOUND_SINCE = 'a secret for this host was bound after this tunnel was opened: not injected';
-
-/** Would the host be intercepted by now? Earlier tunnels stay tunnels (spec section 5.3). */
-function isBoundSince(plane: DataPlane, { client, target }: Admitted): boolean {
-  const snapshot = plane.feed.warmSnapshotOf(client.holder.sandboxId);
-  if (snapshot === undefined) return false;
-  return decideIntercept(snapshot, target, plane.neverIntercept) === 'intercept';
 }
 
 function refuseConnect(

@@ -24,6 +24,10 @@ export interface DataPlane {
   readonly feed: PolicyFeed;
   readonly network: NetworkEnvironment;
   readonly neverIntercept: readonly HostPattern[];
+  /** Hosts to which, and for which, no HTTP/2 is offered. */
+  readonly http1Only: readonly HostPattern[];
+  /** `egress.tunnel_sni`. */
+  readonly tunnelSni: 'off' | 'check';
   readonly identifyBySource: boolean;
   readonly resolver: Resolver;
   readonly dialer: Dialer;

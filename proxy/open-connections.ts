@@ -20,6 +20,8 @@ export interface OpenConnection {
   readonly target: Authority | null;
   /** Where a tunnel goes. */
   readonly address: Address | null;
+  /** The host that the TLS hello of a tunnel asked for, where that is checked. */
+  readonly serverName: string | null;
   /** Destroys it; the audit rows of what was on it say `closed_by_policy`. */
   closeByPolicy(): void;
 }
@@ -115,6 +117,10 @@ export class OpenConnections {
 
   exchangesOf(sandboxId: string): readonly OpenExchange[] {
     return [...(this.#shelves.get(sandboxId)?.exchanges ?? [])];
+  }
+
+  exchangeCountOf(sandboxId: string): number {
+    return this.#shelves.get(sandboxId)?.exchanges.size ?? 0;
   }
 
   /** Exchanges and upgraded connections of all sandboxes: what a drain waits for. */

@@ -123,6 +123,7 @@ function registerConnection(plane: DataPlane, holder: TokenHolder, socket: Socke
   if (!plane.open.hasRoom(holder.sandboxId)) return new Refusal('too_many_connections');
   const remove = plane.open.addConnection({
     kind: 'plain',
+    serverName: null,
     holder,
     target: null,
     address: null,

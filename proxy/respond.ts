@@ -20,6 +20,9 @@ export interface RefusedRequest {
   readonly fields: readonly string[];
 }
 
+/** A CONNECT is answered with this and nothing else before the bytes of the tunnel. */
+export const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n';
+
 const DEFAULT_RETRY_AFTER_S = 1;
 
 /** `internal_error` for everything that nobody foresaw; the cause is kept for the log. */

@@ -91,11 +91,15 @@ function switchProtocols(
   socket.write(rawSwitchingHead(response, context.isIntercepted), 'latin1');
   if (firstBytes.length > 0) upstream.unshift(firstBytes);
   plane.metrics.connectionOpened('upgraded');
-  joinSockets(socket, upstream, plane.limits.tunnelSilenceTimeoutMs, (broken) => {
-    plane.metrics.connectionClosed('upgraded');
-    if (broken === 'upstream') record.code ??= 'upstream_aborted';
-    if (broken === 'client') record.code ??= 'client_aborted';
-    record.close();
+  joinSockets(socket, upstream, {
+    silenceTimeoutMs: plane.limits.tunnelSilenceTimeoutMs,
+    admit: null,
+    onEnd: (broken) => {
+      plane.metrics.connectionClosed('upgraded');
+      if (broken === 'upstream') record.code ??= 'upstream_aborted';
+      if (broken === 'client') record.code ??= 'client_aborted';
+      record.close();
+    },
   });
 }
 

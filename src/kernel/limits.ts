@@ -149,6 +149,10 @@ export const FIXED = {
   hostsFileCheckMs: 1_000,
   /** RFC 8305 section 8: Connection Attempt Delay. */
   connectAttemptDelayMs: 250,
+  /** Head of what a parent proxy answers to a CONNECT. */
+  parentHeadBytesMax: 16 * 1024,
+  /** How long the password of the parent proxy is used without asking for it again. */
+  parentCredentialMs: SECOND,
   /** Files of `egress.host_crl` are looked at this often. */
   revocationCheckMs: 5_000,
   /** TLS sessions to origins kept for resumption. */
@@ -167,6 +171,26 @@ export const FIXED = {
   http2SettingsMax: 32,
   /** PING and SETTINGS frames of one peer in a second. */
   http2ControlFramesPerSecond: 100,
+  /**
+   * The window of one stream of a client. Smaller than an origin's, because one sandbox may have so many
+   * of them and the way between is short: with it 16 MB/s at 16 ms.
+   */
+  http2ClientStreamWindowBytes: 256 * 1024,
+  /** Streams of one sandbox at once, on all its HTTP/2 connections; beyond: `too_many_connections`. */
+  http2StreamsPerSandboxMax: 2_048,
+  /** Streams that a client may break off at once, and a second (CVE-2023-44487 and its kin). */
+  http2ResetBurst: 512,
+  http2ResetsPerSecond: 32,
+  /** PING, SETTINGS and PRIORITY frames of a client at once; then `http2ControlFramesPerSecond`. */
+  http2ControlFrameBurst: 1_024,
+  /** Control frames that one body chunk to the client makes up for: gRPC measures with a PING a round. */
+  http2ControlFramesPerChunk: 2,
+  /** Malformed frames and empty DATA frames in the life of one client's connection. */
+  http2InvalidFramesMax: 1_000,
+  /** Streams beyond the announced number, in a row. */
+  http2RejectedStreamsMax: 128,
+  /** Time for a GOAWAY to arrive before the connection is cut. */
+  http2LingerMs: SECOND,
   /** Informational responses to one request. */
   informationalMax: 32,
   /** Origins of which is remembered which HTTP version they chose, and for how long. */
@@ -179,4 +203,12 @@ export const FIXED = {
   watchersPerKeyMax: 8,
   /** Shortest value that response masking touches: shorter ones occur by chance. */
   maskedValueBytesMin: 16,
+  /** Characters of a secret part that must match before masking can be noticed: fewer can be guessed. */
+  heldCharsMin: 8,
+  /** Compiled spellings of values kept for the next response. */
+  maskMatcherBytesMax: 32 * 1024 * 1024,
+  /** Compressed responses being decoded for masking: each has a window of up to 16 MiB. */
+  responseDecodersMax: 1_024,
+  /** RFC 9659: a zstd window on the web has at most 2^23 bytes. */
+  zstdWindowBitsMax: 23,
 } as const;

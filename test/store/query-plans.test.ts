@@ -26,11 +26,12 @@ import {
   insertTenant,
   sampleBinding,
   sampleExchange,
+  sampleMark,
 } from '../contract/samples.ts';
 import { temporaryDirectory } from './temporary-store.ts';
 
 /** Tables that may be walked: one row an organization, or the subset of a partial condition. */
-const SMALL = ['organizations', 'audit_counts', 'audit_writers', 'schema_version'];
+const SMALL = ['organizations', 'audit_counts', 'audit_writers', 'usage_writers', 'schema_version'];
 
 interface Watched {
   readonly transaction: Transaction;
@@ -74,7 +75,11 @@ function stores({ transaction }: Watched) {
     audit: auditQueries(transaction),
     activity: activityQueries(transaction),
     usage: usageQueries(transaction),
-    instance: { readInstanceItem: unused, insertInstanceItem: unused },
+    instance: {
+      readInstanceItem: unused,
+      insertInstanceItem: unused,
+      replaceInstanceItem: unused,
+    },
   };
 }
 
@@ -123,9 +128,12 @@ async function callEverything(watched: Watched): Promise<void> {
   await audit.listSecretAudit(organization, secret.id, { limit: 5, beforeId: 9, status: '2xx' });
   const before = { tsMs: 1, kind: 'exchange', id: 1 } as const;
   await audit.listNetwork(organization, sandbox.id, { limit: 5, before, verdict: 'allowed' });
-  await store.usage.recordUsage([
-    { secretId: secret.id, versionId: 'v', lastUsedAtMs: 1, lastAnsweredAtMs: 1 },
-  ]);
+  await store.usage.recordUsage([sampleMark(secret, { lastUsedAtMs: 1 })], {
+    writer: 'w',
+    sequence: 1,
+    atMs: 1,
+  });
+  await secrets.destroyOldVersions(organization, secret.id, 1);
   const everything = { workspaceIds: null, secretIds: null };
   const filter = { ...everything, limit: 5, host: 'h', before: { tsMs: 9, id: 9 }, sinceMs: 0 };
   await audit.listTrail(organization, { ...everything, limit: 5 });

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runSallyport } from '../cli/command-line.ts';
 import { mintCanary } from '../support/canary.ts';
-import { sendConnect } from '../support/client.ts';
+import { sendConnect, startTls } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { valuesOf } from '../support/origin.ts';
 import { startScene } from '../support/scene.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
   scene = await startScene({
     names: [BOUND, NAMED, OTHER],
     hosts: { [INSIDE]: '10.1.2.3' },
-    settings: { egress: { default: 'deny', mode: 'observe' } },
+    settings: { egress: { default: 'deny', mode: 'observe', tunnel_sni: 'check' } },
   });
 });
 
@@ -121,6 +121,20 @@ test('internal addresses and misused credentials are refused all the same', asyn
   expect(rows.map((row) => row.code)).toEqual([
     'credential_host_mismatch',
     'internal_address_denied',
+  ]);
+});
+
+test('a server name that rules would refuse passes too, and is marked', async () => {
+  const { product, authority } = scene;
+  const sandbox = await product.createSandbox({ network: { allow_out: [NAMED] } });
+  const plan = { proxy: product.proxy, authority: `${NAMED}:443`, token: sandbox.token };
+  const { connection } = await sendConnect(plan);
+  const trust = { ca: authority.caPem, serverName: OTHER };
+  const tunnel = await startTls(connection, plan.authority, trust);
+  expect((await tunnel.request({ path: '/' })).status).toBe(200);
+  tunnel.destroy();
+  expect(await rowsOf(sandbox.id, 1, '&observed=true')).toMatchObject([
+    { decision: 'tunnel', code: null, would_refuse: 'sni_mismatch' },
   ]);
 });
 
