@@ -4,8 +4,9 @@
  */
 import { z } from '@hono/zod-openapi';
 import { Hidden } from '../../src/kernel/hidden.ts';
+import { FIXED } from '../../src/kernel/limits.ts';
 import type { SecretInput } from '../../src/secrets/secret-input.ts';
-import type { SecretBindingRow, SecretRow, VersionRow } from '../../src/secrets/secret-store.ts';
+import type { SecretBindingRow, SecretRow } from '../../src/secrets/secret-store.ts';
 import {
   authKindSchema,
   authSchema,
@@ -13,6 +14,7 @@ import {
   describeAuth,
   describeAuthKind,
 } from './auth.ts';
+import { describeHealth, healthFields, overlapEndOf } from './version.ts';
 import {
   formatOptionalTime,
   formatTime,
@@ -70,7 +72,14 @@ export const secretCreateSchema = z
   .openapi('SecretCreate');
 
 export const secretPatchSchema = z
-  .strictObject({ value: optional(value), ...settings })
+  .strictObject({
+    value: optional(value),
+    ...settings,
+    overlap_seconds: optional(z.int().min(0).max(FIXED.rotationOverlapSecondsMax)).openapi({
+      description:
+        'With a value: how long the version before may serve one retry of a GET or HEAD that the origin answered 401. 0 without a value ends a running overlap.',
+    }),
+  })
   .openapi('SecretPatch');
 
 export const secretListQuery = z.strictObject({
@@ -114,6 +123,8 @@ export const secretSchema = z
     allowed_workspaces: texts,
     disabled: z.boolean(),
     expires_at: timeOutput.nullable(),
+    overlap_ends_at: timeOutput.nullable(),
+    ...healthFields,
   })
   .openapi('Secret');
 
@@ -130,25 +141,18 @@ export const secretSandboxSchema = z
   })
   .openapi('SecretSandbox');
 
-export const versionSchema = z
-  .object({
-    version: z.int(),
-    created_at: timeOutput,
-    created_by: z.string(),
-    active: z.boolean(),
-    last_used_at: timeOutput.nullable(),
-  })
-  .openapi('SecretVersion');
-
 export const revealedSchema = z
   .object({ value: z.string(), version: z.int() })
   .openapi('RevealedSecret');
 
 /** Both bodies, as the service takes them. */
-export function secretInputOf(body: z.output<typeof secretPatchSchema>): SecretInput {
+export function secretInputOf(
+  body: z.output<typeof secretCreateSchema> | z.output<typeof secretPatchSchema>,
+): SecretInput {
   const { also_strip: strip, expires_at: expiresAt } = body;
   return {
     value: body.value,
+    overlapSeconds: 'overlap_seconds' in body ? body.overlap_seconds : undefined,
     description: body.description,
     provider: body.provider,
     providerParams: body.provider_params,
@@ -171,7 +175,7 @@ export function secretInputOf(body: z.output<typeof secretPatchSchema>): SecretI
 }
 
 export function describeSecret(row: SecretRow, nowMs: number): z.infer<typeof secretSchema> {
-  const { secret, usage } = row;
+  const { secret, usage, health } = row;
   const isExpired = secret.expiresAtMs !== null && secret.expiresAtMs <= nowMs;
   return {
     id: secret.id,
@@ -202,6 +206,8 @@ export function describeSecret(row: SecretRow, nowMs: number): z.infer<typeof se
     allowed_workspaces: [...secret.allowedWorkspaces],
     disabled: secret.disabled,
     expires_at: formatOptionalTime(secret.expiresAtMs),
+    overlap_ends_at: formatOptionalTime(overlapEndOf(secret, nowMs)),
+    ...describeHealth(health),
   };
 }
 
@@ -211,15 +217,5 @@ export function describeSecretSandbox(row: SecretBindingRow): z.infer<typeof sec
     sandbox_name: row.sandboxName,
     env_key: row.envKey,
     status: row.sandboxStatus,
-  };
-}
-
-export function describeVersion(row: VersionRow): z.infer<typeof versionSchema> {
-  return {
-    version: row.version,
-    created_at: formatTime(row.createdAtMs),
-    created_by: row.createdBy,
-    active: row.active,
-    last_used_at: formatOptionalTime(row.lastUsedAtMs),
   };
 }

@@ -19,10 +19,12 @@ import { defineProviderRoutes } from './providers.ts';
 import { defineSandboxRoutes } from './sandboxes.ts';
 import { defineSecretRoutes } from './secrets.ts';
 import { defineTrailRoutes } from './trail.ts';
+import { defineVersionRoutes } from './versions.ts';
 
 export function defineRoutes(deps: AdminDeps): readonly Route[] {
   const routes: Route[] = [
     ...defineSecretRoutes(deps),
+    ...defineVersionRoutes(deps),
     ...defineProviderRoutes(deps),
     ...defineSandboxRoutes(deps),
     ...defineBindingRoutes(deps),

@@ -6,6 +6,8 @@ export const ACTIVITY_ACTIONS = [
   'secret.create',
   'secret.update',
   'secret.rotate',
+  'secret.rollback',
+  'secret.test',
   'secret.reveal',
   'secret.delete',
   'group.create',

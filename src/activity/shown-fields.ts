@@ -65,7 +65,11 @@ const GROUP_FIELDS = [
 ] as const satisfies readonly (keyof SecretGroup)[];
 
 export function showSecret(secret: Secret): ShownFields {
-  return show(secret, SECRET_FIELDS);
+  const endsAtMs = secret.overlap?.endsAtMs ?? null;
+  return {
+    ...show(secret, SECRET_FIELDS),
+    ...Object.fromEntries([shownField('overlapEndsAtMs', endsAtMs)]),
+  };
 }
 
 export function showSandbox(sandbox: Sandbox): ShownFields {

@@ -54,8 +54,8 @@ export interface Member {
   readonly secret: Secret;
   /** `null`: in no group. */
   readonly groupId: string | null;
-  /** Oldest first. */
-  readonly versions: readonly VersionRow[];
+  /** Those that still have a value, oldest first. */
+  readonly versions: readonly Pick<VersionRow, 'id' | 'version' | 'createdAtMs' | 'active'>[];
   readonly boundSandboxes: number;
 }
 

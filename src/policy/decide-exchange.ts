@@ -22,6 +22,7 @@ import {
   isUsableOn,
   JudgedRequest,
   readMatchedRule,
+  readOverlapAt,
   readTombstoneAt,
 } from './match-rule.ts';
 import { Permit } from './permit.ts';
@@ -31,6 +32,8 @@ import type { CompiledBinding, Snapshot, Tombstone } from './snapshot.ts';
 export interface ExchangeContext {
   /** Wall clock: secrets expire by it. */
   readonly nowMs: number;
+  /** For the one retry of a refused credential: where a rotation overlaps, the version before. */
+  readonly isOverlapRetry?: boolean;
   /** Fill `considered`, for `explain`. */
   readonly trace?: boolean;
 }
@@ -71,6 +74,7 @@ class Selection {
   readonly #snapshot: Snapshot;
   readonly #request: JudgedRequest;
   readonly #nowMs: number;
+  readonly #isOverlapRetry: boolean;
   readonly #trace: ExchangeTrace | null;
   readonly #candidates: Candidate[] = [];
   readonly #dead: DeadCandidate[] = [];
@@ -79,6 +83,7 @@ class Selection {
     this.#snapshot = snapshot;
     this.#request = new JudgedRequest(head);
     this.#nowMs = context.nowMs;
+    this.#isOverlapRetry = context.isOverlapRetry === true;
     this.#trace = context.trace === true ? new ExchangeTrace(snapshot, head) : null;
   }
 
@@ -193,8 +198,9 @@ class Selection {
 
   #placeWith(candidate: Candidate): Winner {
     const { binding, match } = candidate;
-    const { version } = binding;
     const { head, path } = this.#request;
+    const overlap = readOverlapAt(binding, this.#nowMs);
+    const version = this.#isOverlapRetry && overlap !== null ? overlap.version : binding.version;
     if (version === null) throw new Error('a living binding has a version');
     const permit = Permit.grant({
       organizationId: this.#snapshot.organizationId,
@@ -211,6 +217,8 @@ class Selection {
       secretName: binding.secretName,
       versionId: version.id,
       version: version.version,
+      rotation: binding.rotation,
+      overlapEndsAtMs: overlap?.endsAtMs ?? null,
       bindingId: binding.bindingId,
       placement: match.rule.placement,
       permit,

@@ -41,6 +41,10 @@ export interface Winner {
   readonly secretName: string;
   readonly versionId: string;
   readonly version: number;
+  /** Of the secret, for counting. */
+  readonly rotation: number;
+  /** Until when the version before may serve one retry (wall clock); `null`: never. */
+  readonly overlapEndsAtMs: number | null;
   readonly bindingId: string;
   readonly placement: Placement;
   readonly permit: Permit;

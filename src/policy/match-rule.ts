@@ -73,6 +73,14 @@ export function readTombstoneAt(binding: CompiledBinding, nowMs: number): Tombst
   return expiresAtMs !== null && expiresAtMs <= nowMs ? 'credential_expired' : null;
 }
 
+/** The version before the last rotation, while it may still step in. */
+export function readOverlapAt(
+  { overlap }: CompiledBinding,
+  nowMs: number,
+): CompiledBinding['overlap'] {
+  return overlap !== null && overlap.endsAtMs > nowMs ? overlap : null;
+}
+
 /** Methods and paths of the secret: both readings of the path must hold. */
 export function isPermitted(binding: CompiledBinding, request: JudgedRequest): boolean {
   const { methods, paths } = binding;

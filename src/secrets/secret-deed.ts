@@ -18,13 +18,23 @@ export function deletionDeed(secret: Secret): Deed {
 /** A new value and nothing else is a rotation. */
 export function changeDeed(before: Secret, { secret, version, widened }: DraftedChange): Deed {
   const change = showChange(showSecret(before), showSecret(secret));
-  const isRotation = version !== null && Object.keys(change.after).length === 1;
+  const isRotation = version !== null && Object.keys(change.after).every(isOfRotation);
   return {
     action: isRotation ? 'secret.rotate' : 'secret.update',
     ...targetOf(secret),
     ...change,
     widened,
   };
+}
+
+/** An earlier version became active again. */
+export function rollbackDeed(before: Secret, after: Secret): Deed {
+  const change = showChange(showSecret(before), showSecret(after));
+  return { action: 'secret.rollback', ...targetOf(after), ...change };
+}
+
+function isOfRotation(field: string): boolean {
+  return field === 'version' || field === 'overlap_ends_at';
 }
 
 function targetOf({ id, name }: Pick<Secret, 'id' | 'name'>) {

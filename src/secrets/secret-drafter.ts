@@ -7,6 +7,7 @@ import { ControlError } from '../kernel/errors.ts';
 import { fieldError } from '../kernel/field-error.ts';
 import type { Hidden } from '../kernel/hidden.ts';
 import { mintId } from '../kernel/ids.ts';
+import { FIXED } from '../kernel/limits.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Actor } from '../organizations/actor.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
@@ -14,7 +15,7 @@ import type { ProviderCatalogue } from '../providers/catalogue.ts';
 import { checkPlaceable } from './placeable-value.ts';
 import { applySecretInput, BLANK_DEFINITION } from './secret-definition.ts';
 import type { SecretInput } from './secret-input.ts';
-import type { AllowedWorkspacesType, SealedVersion, Secret } from './secret.ts';
+import type { AllowedWorkspacesType, SealedVersion, Secret, VersionOverlap } from './secret.ts';
 import type { ValueSealer } from './value-sealer.ts';
 import { decideWidening } from './widening.ts';
 
@@ -64,6 +65,9 @@ export class SecretDrafter {
       version: 1,
       activeVersionId: version.id,
       oldestUsableVersion: 1,
+      highestVersion: 1,
+      rotation: 1,
+      overlap: null,
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
       rotatedAtMs: nowMs,
@@ -91,18 +95,27 @@ export class SecretDrafter {
     else checkPlaceable(input.value, definition.auth);
     const nowMs = this.#deps.clock.nowMs();
     const identity = { organizationId: before.organizationId, secretId: before.id };
-    const version =
-      input.value === undefined || isSameValue
-        ? null
-        : this.#sealVersion(actor, identity, before.version + 1, input.value);
-    const number = version?.version ?? before.version;
-    // The value given speaks for itself alone: a version pinned earlier must not travel further with it.
+    checkOverlap(input, widened.length > 0, definition.disabled);
+    // The value given speaks for itself alone: no other version may travel further with it.
     const isCutOff = widened.length > 0 && !this.#deps.allowWidening;
+    // After a rollback there are versions above the active one, and the cut goes by number.
+    const isEnough = isSameValue && !(isCutOff && before.version < before.highestVersion);
+    const version =
+      input.value === undefined || isEnough
+        ? null
+        : this.#sealVersion(actor, identity, before.highestVersion + 1, input.value);
+    const number = version?.version ?? before.version;
     const secret: Secret = {
       ...before,
       ...definition,
       version: number,
       activeVersionId: version?.id ?? before.activeVersionId,
+      highestVersion: version?.version ?? before.highestVersion,
+      rotation: version === null ? before.rotation : before.rotation + 1,
+      overlap:
+        widened.length > 0 || definition.disabled
+          ? null
+          : overlapAfter(before, version, input.overlapSeconds, nowMs),
       oldestUsableVersion: isCutOff ? number : before.oldestUsableVersion,
       rotatedAtMs: version === null ? before.rotatedAtMs : nowMs,
       // Never earlier than before, so that a clock set back does not hide a change.
@@ -163,4 +176,41 @@ export class SecretDrafter {
       createdBy: actor.subject,
     };
   }
+}
+
+/** ControlError `bad_request`. */
+function checkOverlap(
+  { value, overlapSeconds }: SecretInput,
+  isWidening: boolean,
+  isDisabled: boolean,
+): void {
+  if (overlapSeconds === undefined) return;
+  if (overlapSeconds > 0) {
+    const wrong = [
+      value === undefined && 'belongs to a rotation, so it must come with a value',
+      isWidening && 'is not possible in a change that widens: the value before may not go there',
+      isDisabled && 'is not possible while the secret is disabled',
+    ].find((reason) => reason !== false);
+    if (wrong !== undefined) throw fieldError('overlap_seconds', wrong);
+  }
+  const max = FIXED.rotationOverlapSecondsMax;
+  if (overlapSeconds < 0 || overlapSeconds > max) {
+    throw fieldError('overlap_seconds', `must be from 0 to ${max}`);
+  }
+}
+
+/** Each rotation speaks for itself: one that asks for no overlap ends that of the one before. */
+function overlapAfter(
+  before: Secret,
+  version: SealedVersion | null,
+  overlapSeconds: number | undefined,
+  nowMs: number,
+): VersionOverlap | null {
+  if (version === null) return overlapSeconds === 0 ? null : before.overlap;
+  if (overlapSeconds === undefined || overlapSeconds === 0) return null;
+  return {
+    versionId: before.activeVersionId,
+    version: before.version,
+    endsAtMs: nowMs + overlapSeconds * 1_000,
+  };
 }

@@ -8,6 +8,8 @@ import type { AllowedWorkspacesType, OnExisting } from './secret.ts';
 
 export interface SecretInput {
   readonly value?: Hidden | undefined;
+  /** How long the version before may step in (see `VersionOverlap`); 0 without a value ends it now. */
+  readonly overlapSeconds?: number | undefined;
   /** An empty text clears it. */
   readonly description?: string | undefined;
   readonly provider?: string | undefined;

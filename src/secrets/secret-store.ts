@@ -3,6 +3,7 @@
  * yours" and "not there" are one answer. Each method is one transaction. Implemented in `src/store`; the
  * suite in `test/contract` runs against every real database.
  */
+import type { SecretHealth } from './secret-health.ts';
 import type { Secret, SealedVersion } from './secret.ts';
 
 export interface SecretFilter {
@@ -28,6 +29,8 @@ export interface SecretUsage {
 export interface SecretRow {
   readonly secret: Secret;
   readonly usage: SecretUsage;
+  /** Of the active version. */
+  readonly health: SecretHealth;
 }
 
 export interface VersionRow {
@@ -37,6 +40,13 @@ export interface VersionRow {
   readonly createdBy: string;
   readonly active: boolean;
   readonly lastUsedAtMs: number | null;
+  /** Requests decided since the secret's last rotation that carried this version. */
+  readonly requestsSinceRotation: number;
+  readonly health: SecretHealth;
+  /** The value is gone for good: retention took it. */
+  readonly isDestroyed: boolean;
+  /** Attached bindings that stay with it. */
+  readonly pins: number;
 }
 
 /** A sandbox that binds a secret, for `GET /secrets/{name}/sandboxes`. */
@@ -56,12 +66,18 @@ export interface SecretStore {
   listSecrets(organizationId: string, filter: SecretFilter): Promise<readonly SecretRow[]>;
   /**
    * Replaces the row if `secret.revision - 1` is the stored revision, adding `version` when given;
-   * false when somebody else was faster or it is gone.
+   * false when somebody else was faster or it is gone, or its active version has no value any more.
    */
   updateSecret(secret: Secret, version: SealedVersion | null): Promise<boolean>;
   /** Marks it deleted and destroys the sealed values; the row stays for audit. False when not there. */
   deleteSecret(organizationId: string, id: string, atMs: number): Promise<boolean>;
+  /** Newest first. */
   listVersions(organizationId: string, secretId: string): Promise<readonly VersionRow[]>;
+  /**
+   * Destroys the values of all but the newest `kept`; the active one, the one of an overlap and those
+   * that an attached binding stays with are kept beside them. How many it destroyed; rows stay.
+   */
+  destroyOldVersions(organizationId: string, secretId: string, kept: number): Promise<number>;
   readVersion(
     organizationId: string,
     secretId: string,

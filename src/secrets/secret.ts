@@ -37,6 +37,13 @@ export interface SecretDefinition {
   readonly expiresAtMs: number | null;
 }
 
+/** The version that was active before a rotation that asked for it, and until when it may step in. */
+export interface VersionOverlap {
+  readonly versionId: string;
+  readonly version: number;
+  readonly endsAtMs: number;
+}
+
 export interface Secret extends SecretDefinition {
   readonly id: string;
   readonly organizationId: string;
@@ -44,10 +51,17 @@ export interface Secret extends SecretDefinition {
   /** Number of the active version, from 1. */
   readonly version: number;
   readonly activeVersionId: string;
+  /** The highest number ever given; above `version` after a rollback. */
+  readonly highestVersion: number;
+  /** How many times the active version was set: what counts since the last time names it. */
+  readonly rotation: number;
+  /** `null`: the last rotation asked for none, or it was taken back. Its end may have passed. */
+  readonly overlap: VersionOverlap | null;
   /** Versions before it were never given for where the secret goes now, so nothing may use them. */
   readonly oldestUsableVersion: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** When the active version became it, by a new value or a rollback. */
   readonly rotatedAtMs: number;
   readonly createdBy: string;
   readonly updatedBy: string;

@@ -8,7 +8,7 @@ import { StartError } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import { LIMIT_NAMES, limitPath } from './setting-table.ts';
 import type { SETTINGS, SettingPath } from './setting-table.ts';
-import type { Settings } from './settings.ts';
+import type { ListenAddress, ParentProxySettings, Settings } from './settings.ts';
 
 type Output<P extends SettingPath> = z.output<(typeof SETTINGS)[P]['schema']>;
 
@@ -23,11 +23,24 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
     proxy: {
       listen: read('proxy.listen'),
       publicUrl: read('proxy.public_url'),
+      tls: proxyTls(
+        read('proxy.tls_listen'),
+        certificateFiles(
+          'proxy.tls',
+          absolute(read('proxy.tls.cert_file')),
+          absolute(read('proxy.tls.key_file')),
+        ),
+        read('proxy.tls.names'),
+      ),
       identifyBySource: read('proxy.identify_by_source'),
     },
     admin: {
       listen: read('admin.listen'),
-      tls: adminTls(absolute(read('admin.tls.cert_file')), absolute(read('admin.tls.key_file'))),
+      tls: certificateFiles(
+        'admin.tls',
+        absolute(read('admin.tls.cert_file')),
+        absolute(read('admin.tls.key_file')),
+      ),
     },
     metrics: { listen: read('metrics.listen') },
     store: { url: read('store.url') },
@@ -38,6 +51,15 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
       tunnelSni: read('egress.tunnel_sni'),
       allowPrivate: read('egress.allow_private'),
       extraCa: read('egress.extra_ca').map((file) => resolve(cwd, file)),
+      hostCa: absoluteFiles(read('egress.host_ca'), cwd),
+      hostCrl: absoluteFiles(read('egress.host_crl'), cwd),
+      parentProxy: parentProxy({
+        url: read('egress.parent_proxy.url'),
+        username: read('egress.parent_proxy.username'),
+        passwordSecret: read('egress.parent_proxy.password_secret'),
+        bypass: read('egress.parent_proxy.bypass'),
+        connectTo: read('egress.parent_proxy.connect_to'),
+      }),
       hosts: read('egress.hosts'),
       dns: { servers: read('egress.dns.servers'), mode: read('egress.dns.mode') },
       ports: read('egress.ports'),
@@ -48,6 +70,7 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
     secrets: {
       allowReveal: read('secrets.allow_reveal'),
       allowWidening: read('secrets.allow_widening'),
+      versionsKept: read('secrets.versions_kept'),
     },
     compat: { instabase: read('compat.instabase'), truefoundry: read('compat.truefoundry') },
     audit: {
@@ -63,13 +86,67 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
   };
 }
 
-function adminTls(certFile: string | null, keyFile: string | null): Settings['admin']['tls'] {
+function absoluteFiles(
+  files: Readonly<Record<string, readonly string[]>>,
+  cwd: string,
+): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    Object.entries(files).map(([host, paths]) => [host, paths.map((file) => resolve(cwd, file))]),
+  );
+}
+
+function certificateFiles(
+  section: 'admin.tls' | 'proxy.tls',
+  certFile: string | null,
+  keyFile: string | null,
+): Settings['admin']['tls'] {
   if (certFile === null && keyFile === null) return null;
   if (certFile !== null && keyFile !== null) return { certFile, keyFile };
   const missing = certFile === null ? 'cert_file' : 'key_file';
   throw new StartError(
-    `admin.tls.${missing}: expected a file, because the other half of admin.tls is set.`,
-    'Set both admin.tls.cert_file and admin.tls.key_file, or neither.',
+    `${section}.${missing}: expected a file, because the other half of ${section} is set.`,
+    `Set both ${section}.cert_file and ${section}.key_file, or neither.`,
+  );
+}
+
+function proxyTls(
+  listen: ListenAddress | null,
+  files: Settings['admin']['tls'],
+  names: readonly string[],
+): Settings['proxy']['tls'] {
+  if (listen === null && files !== null) {
+    throw new StartError(
+      'proxy.tls_listen: expected an address, because proxy.tls names a certificate.',
+      'Set proxy.tls_listen, or remove proxy.tls.cert_file and proxy.tls.key_file.',
+    );
+  }
+  if (listen === null) return null;
+  if (files === null && names.length === 0) {
+    throw new StartError(
+      'proxy.tls.names: expected at least one name, because proxy.tls has no certificate.',
+      'Name the hosts by which sandboxes reach proxy.tls_listen, or set proxy.tls.cert_file and proxy.tls.key_file.',
+    );
+  }
+  return { listen, files, names };
+}
+
+interface ParentProxyParts extends Omit<ParentProxySettings, 'url'> {
+  readonly url: string | null;
+}
+
+function parentProxy({ url, ...rest }: ParentProxyParts): ParentProxySettings | null {
+  const { username, passwordSecret } = rest;
+  if (passwordSecret !== null && username === null) {
+    throw new StartError(
+      'egress.parent_proxy.username: expected a name beside password_secret.',
+      'Set both egress.parent_proxy.username and egress.parent_proxy.password_secret, or neither.',
+    );
+  }
+  if (url !== null) return { url, ...rest };
+  if (username === null && rest.bypass.length === 0) return null;
+  throw new StartError(
+    'egress.parent_proxy.url: expected a URL, because other settings of egress.parent_proxy are set.',
+    'Set egress.parent_proxy.url, or remove them.',
   );
 }
 

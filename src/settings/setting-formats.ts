@@ -52,15 +52,25 @@ export const listenAddress = textFormat(
   },
 );
 
-/** `http://host:port` and nothing behind it: clients get it with their token put in front of the host. */
+/** `http://host:port` or `https://…` and nothing behind it. */
+function readBareUrl(given: string): string | undefined {
+  if (!URL.canParse(given)) return undefined;
+  const { protocol, hostname, pathname, search, hash, username, password, host } = new URL(given);
+  const isBare = [search, hash, username, password].every((part) => part === '');
+  if (!isBare || pathname !== '/' || hostname === '') return undefined;
+  return /^https?:$/.test(protocol) ? `${protocol}//${host}` : undefined;
+}
+
+/** Clients get it with their token put in front of the host. */
 export const proxyUrl = textFormat(
-  'expected http://host:port, as http://sallyport.internal.example:3128',
-  (given): string | undefined => {
-    if (!URL.canParse(given)) return undefined;
-    const { protocol, hostname, pathname, search, hash, username, host } = new URL(given);
-    const isBare = pathname === '/' && search === '' && hash === '' && username === '';
-    return protocol === 'http:' && hostname !== '' && isBare ? `http://${host}` : undefined;
-  },
+  'expected http://host:port or https://host:port, as http://sallyport.internal.example:3128',
+  readBareUrl,
+);
+
+/** A password does not stand in a URL, nor in a file of settings. */
+export const parentProxyUrl = textFormat(
+  'expected http://host:port or https://host:port without user and password (egress.parent_proxy.username, egress.parent_proxy.password_secret)',
+  readBareUrl,
 );
 
 /** A port or a range of ports, both ends included. */
@@ -112,6 +122,15 @@ export const hostPattern = textFormat('expected a host name or *.suffix', (given
   /^(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,250})$/.test(given) || isIpv6(given)
     ? given.toLowerCase()
     : undefined,
+);
+
+/** What does not go through the parent proxy. */
+export const bypassEntry = textFormat(
+  'expected a host name, *.suffix, an IP address or a CIDR like 10.0.0.0/8',
+  (given) => {
+    const isRange = isIpv4(given) || isIpv6(given) || cidr.safeParse(given).success;
+    return isRange || hostPattern.safeParse(given).success ? given.toLowerCase() : undefined;
+  },
 );
 
 const UNITS: Readonly<Record<string, number>> = {

@@ -9,12 +9,14 @@ import type { Limits } from '../kernel/limits.ts';
 import {
   addressRange,
   addressWithPort,
+  bypassEntry,
   duration,
   flag,
   hostName,
   hostPattern,
   listenAddress,
   oneOf,
+  parentProxyUrl,
   portRange,
   proxyUrl,
   text,
@@ -53,6 +55,11 @@ const hostsMap = z.record(hostName, addressWithPort, {
   error: (issue) => (issue.code === 'invalid_type' ? 'expected a map of name: address' : undefined),
 });
 
+const filesByHost = z.record(hostPattern, listOf(text).min(1, 'expected at least one file'), {
+  error: (issue) =>
+    issue.code === 'invalid_type' ? 'expected a map of host: [file, …]' : undefined,
+});
+
 export const SETTINGS = {
   data_dir: row('text', text, './data', 'Where the database, the master key and the CA live.'),
   'proxy.listen': row('text', listen, '127.0.0.1:3128', 'Where sandboxes connect to.'),
@@ -60,13 +67,27 @@ export const SETTINGS = {
     'text',
     proxyUrl.nullable(),
     null,
-    'How sandboxes reach the proxy, `http://HOST:PORT`; not set: where it listens.',
+    'How sandboxes reach the proxy, `http://HOST:PORT` or `https://…`; not set: where it listens.',
   ),
   'proxy.identify_by_source': row(
     'boolean',
     flag,
     false,
     'Who sends no token is known by address: the one sandbox whose `source_cidrs` contain it.',
+  ),
+  'proxy.tls_listen': row(
+    'text',
+    listen.nullable(),
+    null,
+    'A second listener, the same proxy over TLS; for sandboxes that are not on this machine.',
+  ),
+  'proxy.tls.cert_file': row('text', text.nullable(), null, 'PEM chain of that listener.'),
+  'proxy.tls.key_file': row('text', text.nullable(), null, 'PEM key of that certificate.'),
+  'proxy.tls.names': row(
+    'list',
+    listOf(hostName),
+    ['localhost'],
+    'Without a certificate: names and addresses of that listener, certified by our own CA.',
   ),
   'admin.listen': row('text', listen, '127.0.0.1:3129', 'Where the admin API listens.'),
   'admin.tls.cert_file': row('text', text.nullable(), null, 'PEM chain: the admin API over TLS.'),
@@ -115,6 +136,43 @@ export const SETTINGS = {
     'Internal ranges that may be dialled; metadata services only by exact address.',
   ),
   'egress.extra_ca': row('list', listOf(text), [], 'PEM files of CAs that origins may use.'),
+  'egress.host_ca': row(
+    'map',
+    filesByHost,
+    {},
+    'Host or `*.suffix` → PEM files of CAs that these hosts alone may use.',
+  ),
+  'egress.host_crl': row(
+    'map',
+    filesByHost,
+    {},
+    'Host or `*.suffix` → PEM revocation lists; a chain no current list covers is refused.',
+  ),
+  'egress.parent_proxy.url': row(
+    'text',
+    parentProxyUrl.nullable(),
+    null,
+    'A proxy all egress goes through, by CONNECT: `http://HOST:PORT` or `https://…`.',
+  ),
+  'egress.parent_proxy.username': row('text', text.nullable(), null, 'User name there.'),
+  'egress.parent_proxy.password_secret': row(
+    'text',
+    text.nullable(),
+    null,
+    'Name of the secret of organization `default` that is the password there.',
+  ),
+  'egress.parent_proxy.bypass': row(
+    'list',
+    listOf(bypassEntry),
+    [],
+    'Hosts, `*.suffix`, addresses and ranges that are dialled directly.',
+  ),
+  'egress.parent_proxy.connect_to': row(
+    'text',
+    oneOf(['name', 'address']),
+    'name',
+    'What it is asked for: the name (it resolves again), or the address that was checked here.',
+  ),
   'egress.hosts': row(
     'map',
     hostsMap,
@@ -158,6 +216,12 @@ export const SETTINGS = {
     'Who shares connections to origins.',
   ),
   'secrets.allow_reveal': row('boolean', flag, false, 'Lets an admin read values back; audited.'),
+  'secrets.versions_kept': row(
+    'number',
+    wholeNumber(1),
+    10,
+    'Values kept of each secret; older ones are destroyed when it is rotated.',
+  ),
   'secrets.allow_widening': row(
     'boolean',
     flag,

@@ -19,13 +19,33 @@ export interface PortRange {
   readonly to: number;
 }
 
+export interface ProxyTlsSettings {
+  readonly listen: ListenAddress;
+  /** `null`: certified by our own CA for `names`. */
+  readonly files: { readonly certFile: string; readonly keyFile: string } | null;
+  /** Never empty. The first is for clients that name no host. */
+  readonly names: readonly string[];
+}
+
+export interface ParentProxySettings {
+  /** `http://HOST:PORT` or `https://HOST:PORT`. */
+  readonly url: string;
+  readonly username: string | null;
+  readonly passwordSecret: string | null;
+  /** Host patterns, addresses and CIDRs. */
+  readonly bypass: readonly string[];
+  readonly connectTo: 'name' | 'address';
+}
+
 export interface Settings {
   /** Absolute. */
   readonly dataDir: string;
   readonly proxy: {
     readonly listen: ListenAddress;
-    /** `http://HOST[:PORT]` as sandboxes reach it; `null`: where it listens. */
+    /** `http://HOST[:PORT]` or `https://…` as sandboxes reach it; `null`: where it listens. */
     readonly publicUrl: string | null;
+    /** `null`: no listener over TLS. */
+    readonly tls: ProxyTlsSettings | null;
     readonly identifyBySource: boolean;
   };
   readonly admin: {
@@ -45,6 +65,10 @@ export interface Settings {
     readonly allowPrivate: readonly string[];
     /** Absolute paths of PEM files. */
     readonly extraCa: readonly string[];
+    /** Host pattern → absolute paths of PEM files. */
+    readonly hostCa: Readonly<Record<string, readonly string[]>>;
+    readonly hostCrl: Readonly<Record<string, readonly string[]>>;
+    readonly parentProxy: ParentProxySettings | null;
     /** Name → `address`, `address:port` or `[v6]:port`. */
     readonly hosts: Readonly<Record<string, string>>;
     readonly dns: {
@@ -57,7 +81,11 @@ export interface Settings {
     readonly http1Only: readonly string[];
     readonly poolScope: 'organization' | 'sandbox';
   };
-  readonly secrets: { readonly allowReveal: boolean; readonly allowWidening: boolean };
+  readonly secrets: {
+    readonly allowReveal: boolean;
+    readonly allowWidening: boolean;
+    readonly versionsKept: number;
+  };
   readonly compat: { readonly instabase: boolean; readonly truefoundry: boolean };
   readonly audit: {
     readonly sink: 'none' | 'stdout' | 'file';

@@ -6,6 +6,7 @@ import type { ApiKey, Organization, Workspace } from '../../src/organizations/or
 import type { Binding, Sandbox, SandboxToken } from '../../src/sandboxes/sandbox.ts';
 import type { SealedVersion, Secret } from '../../src/secrets/secret.ts';
 import type { StoreContracts } from '../../src/store/store.ts';
+import type { UsageMark } from '../../src/usage/usage-store.ts';
 
 export interface Tenant {
   readonly organization: Organization;
@@ -55,12 +56,35 @@ export function sampleSecret(tenant: Tenant, changes: Partial<Secret> = {}): Sec
     version: 1,
     activeVersionId: randomUUID(),
     oldestUsableVersion: 1,
+    highestVersion: changes.version ?? 1,
+    rotation: 1,
+    overlap: null,
     createdAtMs: 2_000,
     updatedAtMs: 2_000,
     rotatedAtMs: 2_000,
     createdBy: 'key-1',
     updatedBy: 'key-1',
     revision: 1,
+    ...changes,
+  };
+}
+
+/** One used version in a batch of usage. */
+export function sampleMark(
+  secret: Pick<Secret, 'id' | 'activeVersionId'>,
+  changes: Partial<UsageMark> = {},
+): UsageMark {
+  return {
+    secretId: secret.id,
+    versionId: secret.activeVersionId,
+    lastUsedAtMs: null,
+    lastAnsweredAtMs: null,
+    rotation: 0,
+    requests: 0,
+    wasAccepted: false,
+    authFailures: 0,
+    lastAuthFailureAtMs: null,
+    authFailureKind: null,
     ...changes,
   };
 }

@@ -8,6 +8,7 @@ import {
   insertSampleSecret,
   insertTenant,
   sampleBinding,
+  sampleMark,
   sampleSecret,
   sampleVersion,
 } from './samples.ts';
@@ -190,14 +191,7 @@ export function describeSecretContract(makeStore: MakeStore): void {
       const used = await insertSampleSecret(store, tenant, { name: 'used', provider: 'github' });
       await insertSampleSecret(store, tenant, { name: 'other', hosts: ['*.example.org'] });
       await insertSampleSecret(store, tenant, { name: 'bare', auth: null, hosts: [] });
-      await store.usage.recordUsage([
-        {
-          secretId: used.id,
-          versionId: used.activeVersionId,
-          lastUsedAtMs: 50,
-          lastAnsweredAtMs: null,
-        },
-      ]);
+      await store.usage.recordUsage([sampleMark(used, { lastUsedAtMs: 50 })]);
       expect(await namesOf(store, organizationId, { provider: 'github' })).toEqual(['used']);
       expect(await namesOf(store, organizationId, { host: '*.example.org' })).toEqual(['other']);
       expect(await namesOf(store, organizationId, { host: 'example.org' })).toEqual([]);

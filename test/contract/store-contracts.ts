@@ -13,6 +13,7 @@ import { describeSandboxContract } from './sandbox-contract.ts';
 import { describeSecretContract } from './secret-contract.ts';
 import { describeTrailContract } from './trail-contract.ts';
 import { describeUsageContract } from './usage-contract.ts';
+import { describeVersionContract } from './version-contract.ts';
 
 /** Opens a store on an empty database; whoever made it closes it when the test ends. */
 export type MakeStore = () => Promise<Store>;
@@ -28,5 +29,6 @@ export function describeStoreContracts(name: string, makeStore: MakeStore): void
     describeTrailContract(makeStore);
     describeActivityContract(makeStore);
     describeUsageContract(makeStore);
+    describeVersionContract(makeStore);
   });
 }

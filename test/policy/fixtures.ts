@@ -50,6 +50,9 @@ export function secret(name: string, overrides: Partial<Secret> = {}): Secret {
     version: 1,
     activeVersionId: `version-${name}`,
     oldestUsableVersion: 1,
+    highestVersion: overrides.version ?? 1,
+    rotation: 1,
+    overlap: null,
     ...BLANK_DEFINITION,
     auth: { type: 'bearer' },
     hosts: ['api.example.com'],
@@ -87,6 +90,7 @@ export function bound(secret: Secret, options: BindOptions = {}): BoundSecret {
             createdAtMs: NOW_MS,
             createdBy: 'user:test',
           },
+    overlapVersion: null,
     binding: {
       id: `binding-${envKey}`,
       organizationId: secret.organizationId,

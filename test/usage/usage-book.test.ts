@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { FIXED } from '../../src/kernel/limits.ts';
 import { startUsageBook } from '../../src/usage/usage-book.ts';
 import type { UsageMark } from '../../src/usage/usage-store.ts';
@@ -30,7 +31,7 @@ class MarkStore {
 
 function begin(flushIntervalMs = 1_000) {
   const store = new MarkStore();
-  const book = startUsageBook({ store, logger: silentLogger, flushIntervalMs });
+  const book = startUsageBook({ store, logger: silentLogger, clock: systemClock, flushIntervalMs });
   onTestFinished(() => book.close(1));
   return { store, book };
 }
@@ -138,7 +139,7 @@ describe('the usage book', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         const store = new MarkStore();
-        const book = startUsageBook({ store, logger: silentLogger });
+        const book = startUsageBook({ store, logger: silentLogger, clock: systemClock });
         const expected = new Map<string, number>();
         const flushes: Promise<unknown>[] = [];
         for (const each of steps) {
@@ -163,7 +164,7 @@ test('the times are in the database', async () => {
   const store = await openStore(temporaryDirectory());
   const tenant = await insertTenant(store, 'acme');
   const secret = await insertSampleSecret(store, tenant);
-  const book = startUsageBook({ store: store.usage, logger: silentLogger });
+  const book = startUsageBook({ store: store.usage, logger: silentLogger, clock: systemClock });
   book.markUsed(secret.id, secret.activeVersionId, 1_000);
   book.markAnswered(secret.id, secret.activeVersionId, 1_050);
   await book.close();

@@ -70,7 +70,24 @@ export async function insertBindings(
     .where('deleted_at_ms', 'is', null)
     .execute();
   if (living.length < secretIds.length) throw new ControlError('secret_not_found');
-  for (const binding of bindings) await insertOne(query, binding);
+  for (const binding of bindings) {
+    await requirePinned(query, binding);
+    await insertOne(query, binding);
+  }
+}
+
+/** Retention may have destroyed the version since it was looked up; from here on it is kept. */
+async function requirePinned(query: Transaction['query'], binding: Binding): Promise<void> {
+  if (binding.pinnedVersion === undefined) return;
+  const found = await query
+    .selectFrom('secret_versions')
+    .select('id')
+    .where('organization_id', '=', binding.organizationId)
+    .where('secret_id', '=', binding.secretId)
+    .where('version', '=', binding.pinnedVersion)
+    .where('sealed', 'is not', null)
+    .executeTakeFirst();
+  if (found === undefined) throw new ControlError('secret_not_found');
 }
 
 async function insertOne(query: Transaction['query'], binding: Binding): Promise<void> {

@@ -1,6 +1,5 @@
 /** Secrets as members of groups: filtered, a page at a time, with their versions and sandboxes counted. */
 import type { Member, MemberFilter, Page } from '../../groups/group-store.ts';
-import type { VersionRow } from '../../secrets/secret-store.ts';
 import type { Transaction } from '../database.ts';
 import { secretOf } from './secret-row.ts';
 
@@ -62,15 +61,15 @@ export async function listMembers(
 async function readVersions(
   { query }: Transaction,
   secretIds: readonly string[],
-): Promise<ReadonlyMap<string, readonly VersionRow[]>> {
-  const bySecret = new Map<string, VersionRow[]>();
+): Promise<ReadonlyMap<string, Member['versions']>> {
+  const bySecret = new Map<string, Member['versions'][number][]>();
   for (const ids of chunksOf(secretIds)) {
     const rows = await query
       .selectFrom('secret_versions as v')
       .innerJoin('secrets as s', 's.id', 'v.secret_id')
-      .select(['v.id', 'v.secret_id', 'v.version', 'v.created_at_ms', 'v.created_by'])
-      .select(['v.last_used_at_ms', 's.active_version_id'])
+      .select(['v.id', 'v.secret_id', 'v.version', 'v.created_at_ms', 's.active_version_id'])
       .where('v.secret_id', 'in', ids)
+      .where('v.sealed', 'is not', null)
       .orderBy('v.secret_id')
       .orderBy('v.version')
       .execute();
@@ -81,9 +80,7 @@ async function readVersions(
         id: row.id,
         version: row.version,
         createdAtMs: row.created_at_ms,
-        createdBy: row.created_by,
         active: row.id === row.active_version_id,
-        lastUsedAtMs: row.last_used_at_ms,
       });
     }
   }

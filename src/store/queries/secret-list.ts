@@ -2,13 +2,14 @@
 import { sql } from 'kysely';
 import type { SecretFilter, SecretRow } from '../../secrets/secret-store.ts';
 import type { Transaction } from '../database.ts';
-import { secretRowOf } from './secret-row.ts';
+import { withHealth } from './version-queries.ts';
 
 export async function listSecrets(
-  { query }: Transaction,
+  transaction: Transaction,
   organizationId: string,
   filter: SecretFilter,
 ): Promise<readonly SecretRow[]> {
+  const { query } = transaction;
   let select = query
     .selectFrom('secrets')
     .selectAll('secrets')
@@ -59,5 +60,5 @@ export async function listSecrets(
       );
   }
   if (limit !== undefined) select = select.limit(limit);
-  return (await select.execute()).map(secretRowOf);
+  return withHealth(transaction, await select.execute());
 }

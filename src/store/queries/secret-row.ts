@@ -1,12 +1,14 @@
 /** A secret and its versions as rows, and back. */
 import type { Insertable, Selectable } from 'kysely';
 import type { Auth } from '../../secrets/auth.ts';
+import type { SecretHealth } from '../../secrets/secret-health.ts';
 import type { SecretRow } from '../../secrets/secret-store.ts';
 import type {
   AllowedWorkspacesType,
   OnExisting,
   SealedVersion,
   Secret,
+  VersionOverlap,
 } from '../../secrets/secret.ts';
 import { flag, fromJson, fromJsonOrNull, json, jsonOrNull } from '../columns.ts';
 import type { SecretVersionsTable, SecretsTable } from '../tables.ts';
@@ -38,6 +40,11 @@ export function secretColumns(secret: Secret): Insertable<SecretsTable> {
     version: secret.version,
     active_version_id: secret.activeVersionId,
     oldest_usable_version: secret.oldestUsableVersion,
+    highest_version: secret.highestVersion,
+    rotation: secret.rotation,
+    overlap_version: secret.overlap?.version ?? null,
+    overlap_version_id: secret.overlap?.versionId ?? null,
+    overlap_ends_at_ms: secret.overlap?.endsAtMs ?? null,
     created_at_ms: secret.createdAtMs,
     updated_at_ms: secret.updatedAtMs,
     rotated_at_ms: secret.rotatedAtMs,
@@ -73,6 +80,9 @@ export function secretOf(row: Selectable<SecretsTable>): Secret {
     version: row.version,
     activeVersionId: row.active_version_id,
     oldestUsableVersion: row.oldest_usable_version,
+    highestVersion: row.highest_version,
+    rotation: row.rotation,
+    overlap: overlapOf(row),
     createdAtMs: row.created_at_ms,
     updatedAtMs: row.updated_at_ms,
     rotatedAtMs: row.rotated_at_ms,
@@ -82,10 +92,30 @@ export function secretOf(row: Selectable<SecretsTable>): Secret {
   };
 }
 
-export function secretRowOf(row: Selectable<SecretsTable>): SecretRow {
+function overlapOf(row: Selectable<SecretsTable>): VersionOverlap | null {
+  const { overlap_version_id: versionId, overlap_version: version, overlap_ends_at_ms } = row;
+  if (versionId === null || version === null || overlap_ends_at_ms === null) return null;
+  return { versionId, version, endsAtMs: overlap_ends_at_ms };
+}
+
+export function secretRowOf(row: Selectable<SecretsTable>, health: SecretHealth): SecretRow {
   return {
     secret: secretOf(row),
     usage: { lastUsedAtMs: row.last_used_at_ms, lastAnsweredAtMs: row.last_answered_at_ms },
+    health,
+  };
+}
+
+type HealthColumns = Pick<
+  Selectable<SecretVersionsTable>,
+  'auth_failures' | 'last_auth_failure_at_ms' | 'auth_failure_kind'
+>;
+
+export function healthOf(row: HealthColumns): SecretHealth {
+  return {
+    authFailures: row.auth_failures,
+    lastAuthFailureAtMs: row.last_auth_failure_at_ms,
+    authFailureKind: row.auth_failure_kind as SecretHealth['authFailureKind'],
   };
 }
 
