@@ -13,8 +13,14 @@ export const providerSchema = z
     hosts: z.array(z.string()),
     token_shape: z.string(),
     auth_kind: authKindSchema,
-    params: z.record(z.string(), z.object({ description: z.string(), pattern: z.string() })),
+    provider_params: z.record(
+      z.string(),
+      z.object({ description: z.string(), pattern: z.string(), required: z.boolean() }),
+    ),
     docs: z.string(),
+    /** Environment variables that usually hold its key. */
+    env: z.array(z.string()),
+    note: z.string().nullable(),
   })
   .openapi('Provider');
 
@@ -26,7 +32,20 @@ export function describeProvider(provider: Provider): z.infer<typeof providerSch
     hosts: [...provider.hosts],
     token_shape: describeShape(provider.tokenShape),
     auth_kind: describeAuthKind(provider.auth),
-    params: provider.params,
+    provider_params: describeParams(provider.params),
     docs: provider.docs,
+    env: [...provider.env],
+    note: provider.note,
   };
+}
+
+function describeParams(
+  params: Provider['params'],
+): z.infer<typeof providerSchema>['provider_params'] {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, { description, pattern, optional }]) => [
+      name,
+      { description, pattern, required: optional !== true },
+    ]),
+  );
 }

@@ -1,8 +1,8 @@
 /**
  * The provider catalogue: data in `config/providers.json`, checked when it is loaded, never changed
  * afterwards. A row fills in hosts, auth and what else a provider takes credentials in; tenant variables
- * (`{site}` in hosts, user names and templates) are filled from `provider_params`, so that no row needs a
- * wildcard over other people's tenants.
+ * (`{site}` in hosts, user names, prefixes and templates) are filled from `provider_params`, so that no row
+ * needs a wildcard over other people's tenants.
  */
 import { readFileSync } from 'node:fs';
 import { StartError } from '../kernel/errors.ts';
@@ -17,6 +17,8 @@ interface ProviderParam {
   readonly description: string;
   /** A regular expression the whole value must match. */
   readonly pattern: string;
+  /** May be left out; only for the user name of Basic, which is then the client's. */
+  readonly optional?: true;
 }
 
 /** A row of the catalogue, variables not filled in. */
@@ -24,6 +26,11 @@ export interface Provider {
   readonly name: string;
   readonly display: string;
   readonly docs: string;
+  /** Where host and placement were seen. */
+  readonly source: string;
+  /** Environment variables that name its key. */
+  readonly env: readonly string[];
+  readonly note: string | null;
   readonly hosts: readonly string[];
   readonly auth: Auth;
   readonly alsoStrip: SecretDefinition['alsoStrip'];
@@ -33,7 +40,10 @@ export interface Provider {
 }
 
 /** A row with its variables filled in: what a secret is made from. */
-export type ProviderPreset = Omit<Provider, 'params' | 'docs' | 'display' | 'tokenShape'>;
+export type ProviderPreset = Pick<
+  Provider,
+  'name' | 'hosts' | 'auth' | 'alsoStrip' | 'companionHeaders'
+>;
 
 const CATALOGUE_FILE = new URL('../../config/providers.json', import.meta.url);
 
@@ -90,11 +100,14 @@ export function loadCatalogue(file: URL = CATALOGUE_FILE): ProviderCatalogue {
       name: row.name,
       display: row.display,
       docs: row.docs,
+      source: row.source,
+      env: row.env,
+      note: row.note,
       hosts: row.hosts,
       auth: row.auth,
       alsoStrip: row.also_strip,
       companionHeaders: row.companion_headers,
-      tokenShape: row.token_shape,
+      tokenShape: row.token_shape ?? CUSTOM_SHAPE,
       params: row.params,
     })),
   );
@@ -105,18 +118,20 @@ function checkParams(provider: Provider, params: Readonly<Record<string, string>
     if (Object.hasOwn(provider.params, name)) continue;
     throw fieldError(`provider_params.${name}`, `is no parameter of ${provider.name}`);
   }
-  for (const [name, { description, pattern }] of Object.entries(provider.params)) {
+  for (const [name, { description, pattern, optional }] of Object.entries(provider.params)) {
     const given = params[name];
+    if (given === undefined && optional === true) continue;
     if (given !== undefined && new RegExp(`^(?:${pattern})$`).test(given)) continue;
     throw fieldError(`provider_params.${name}`, `must be given: ${description}`);
   }
 }
 
 /** `{{ name }}` as templates write it, `{name}` as hosts do. `{{ value }}` is no parameter and stays. */
-const PARAM_MARK = /\{\{\s*(\w+)\s*\}\}|\{\s*(\w+)\s*\}/g;
+const PARAM_MARK = /\{\{\s*(\w+)\s*\}\}|\{\s*(\w+)\s*\}/;
+const PARAM_MARKS = new RegExp(PARAM_MARK, 'g');
 
 function fillParams(text: string, params: Readonly<Record<string, string>>): string {
-  return text.replaceAll(PARAM_MARK, (mark, inTemplate?: string, inName?: string) => {
+  return text.replaceAll(PARAM_MARKS, (mark, inTemplate?: string, inName?: string) => {
     const name = inTemplate ?? inName ?? '';
     return Object.hasOwn(params, name) ? (params[name] ?? mark) : mark;
   });
@@ -133,7 +148,13 @@ function fillAuth(auth: Auth, fill: (text: string) => string): Auth {
 
 function fillPlacement(placement: Placement, fill: (text: string) => string): Placement {
   if (placement.type === 'basic' && placement.username !== undefined) {
-    return { ...placement, username: fill(placement.username) };
+    const { username, ...rest } = placement;
+    const filled = fill(username);
+    // Left out where its variable is optional and was not given.
+    return PARAM_MARK.test(filled) ? rest : { ...rest, username: filled };
+  }
+  if (placement.type === 'api-key' && placement.prefix !== undefined) {
+    return { ...placement, prefix: fill(placement.prefix) };
   }
   if (placement.type === 'custom') {
     return { ...placement, headers: mapValues(placement.headers, fill) };

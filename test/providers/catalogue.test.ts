@@ -44,8 +44,11 @@ const FROZEN: readonly [name: string, hosts: readonly string[], auth: Auth, shap
   ['xai', ['api.x.ai'], bearer, /^xai-[A-Za-z0-9]{80}$/],
 ];
 
-test('the nineteen and no more, by name', () => {
-  expect(catalogue.list().map((provider) => provider.name)).toEqual(FROZEN.map(([name]) => name));
+test('the nineteen are there, and the list is by name', () => {
+  const names = catalogue.list().map((provider) => provider.name);
+  expect(names).toEqual(names.toSorted());
+  expect(FROZEN).toHaveLength(19);
+  for (const [name] of FROZEN) expect(names).toContain(name);
 });
 
 describe.each(FROZEN)('%s', (name, hosts, auth, shape) => {
@@ -79,6 +82,9 @@ describe('tenant variables', () => {
     name: 'jira',
     display: 'Jira',
     docs: 'https://example.com/',
+    source: 'a test',
+    env: [],
+    note: null,
     hosts: ['{site}.atlassian.net'],
     auth: {
       perHost: [
@@ -118,6 +124,23 @@ describe('tenant variables', () => {
       type: 'custom',
       headers: { 'X-Pair': 'a@b.example:{{ value }}', 'X-Site': 'acme {{value}}' },
     });
+  });
+
+  test('an optional one leaves the user name to the client, and is checked where it is given', () => {
+    const email = { description: 'the account', pattern: '[a-z]+', optional: true } as const;
+    const lax = new ProviderCatalogue([{ ...jira, params: { ...jira.params, email } }]);
+    const { auth } = lax.fillPreset('jira', { site: 'acme' });
+    expect(auth).toEqual({
+      perHost: [{ type: 'basic', hosts: ['acme.atlassian.net'], paths: ['/rest/**'] }],
+    });
+    expect(() => lax.fillPreset('jira', { site: 'acme', email: '1' })).toThrow(ControlError);
+  });
+
+  test('stand in a prefix', () => {
+    const auth: Auth = { type: 'api-key', header: 'Authorization', prefix: '{site}:' };
+    const prefixed = new ProviderCatalogue([{ ...jira, auth }]);
+    const preset = prefixed.fillPreset('jira', { site: 'acme', email: 'a@b.example' });
+    expect(preset.auth).toEqual({ ...auth, prefix: 'acme:' });
   });
 
   test.each([
