@@ -13,6 +13,8 @@ export interface ClientStream {
   readonly httpVersion: string;
   /** Field lines as sent: flat name, value array. */
   readonly fields: readonly string[];
+  /** Of HTTP/2, whose frames say so; HTTP/1.1 says it by its fields. */
+  readonly hasBody?: boolean;
   readonly body: Readable;
   /** True once a response head went out: a later failure can only destroy. */
   readonly headSent: boolean;
@@ -24,10 +26,7 @@ export interface ClientStream {
   /** False: wait for `onDrain` of the listener. */
   write(chunk: Buffer): boolean;
   end(trailers: readonly string[]): void;
-  /**
-   * The response is complete and this connection must not carry another one. Of HTTP/2, where every
-   * stream stands on its own, only a stream that cannot go on is meant.
-   */
+  /** After this response the connection must not carry another one; streams that run may end. */
   closeAfterResponse(): void;
   /** Destroys what carries the exchange; a stream is reset with this RFC 9113 code. */
   abort(http2ErrorCode?: number): void;

@@ -117,7 +117,12 @@ export class ExchangeRecord implements OpenExchange {
     const latencyMs = Math.max(0, this.#sinks.clock.monotonicMs() - this.#beganMs);
     if (this.#isRunning) this.#sinks.open.stopRunning(this.sandboxId);
     this.#sinks.open.removeExchange(this);
-    this.#sinks.metrics.exchangeFinished(this.decision, this.code, 'http/1.1', latencyMs / 1_000);
+    this.#sinks.metrics.exchangeFinished(
+      this.decision,
+      this.code,
+      start.httpVersion === '2' ? 'h2' : 'http/1.1',
+      latencyMs / 1_000,
+    );
     if (this.wouldRefuse !== null) this.#sinks.metrics.observed(this.wouldRefuse);
     this.#sinks.trail.record({
       kind: 'exchange',

@@ -64,8 +64,8 @@ export class Forwarding implements UpstreamObserver, ClientListener {
     this.#exchange?.resume();
   }
 
-  onAborted(): void {
-    this.#exchange?.abort();
+  onAborted(http2ErrorCode?: number): void {
+    this.#exchange?.abort(http2ErrorCode);
     if (this.#record.isClosed) return;
     this.#record.code ??= 'client_aborted';
     this.#record.close();
@@ -100,6 +100,15 @@ export class Forwarding implements UpstreamObserver, ClientListener {
       );
       return;
     }
+    if (head.status > HTTP2_STATUS_MAX && this.#client.protocol === 'h2') {
+      this.#exchange?.abort();
+      this.onFailure(
+        new Refusal('upstream_protocol_error', {
+          message: 'The origin answered with a status that HTTP/2 cannot carry.',
+        }),
+      );
+      return;
+    }
     this.#record.status = head.status;
     const fields = clientFields(head.fields, this.#isIntercepted);
     this.#client.sendHead(
@@ -122,8 +131,12 @@ export class Forwarding implements UpstreamObserver, ClientListener {
     this.#record.close();
   }
 
-  onFailure(refusal: Refusal): void {
-    if (this.#client.headSent) this.#record.code ??= 'upstream_aborted';
+  onFailure(refusal: Refusal, http2ErrorCode?: number): void {
+    if (this.#client.headSent) {
+      this.#record.code ??= 'upstream_aborted';
+      // What the origin gave as its reason is the client's to know.
+      if (http2ErrorCode !== undefined) this.#client.abort(http2ErrorCode);
+    }
     refuse(this.#plane.logger, this.#client, this.#record, refusal);
   }
 
@@ -136,6 +149,9 @@ export class Forwarding implements UpstreamObserver, ClientListener {
     }
   }
 }
+
+/** What Node's HTTP/2 takes; HTTP/1.1 carries any three digits. */
+const HTTP2_STATUS_MAX = 599;
 
 function isContentLength(normalizedName: string): boolean {
   return normalizedName === 'content-length';

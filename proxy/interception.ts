@@ -9,6 +9,7 @@ import type { SecureContext } from 'node:tls';
 import type { AuditCode } from '../src/kernel/errors.ts';
 import type { CompiledBinding, Snapshot } from '../src/policy/snapshot.ts';
 import { bindingsForHost } from '../src/policy/binding-index.ts';
+import { matchesAnyHost } from '../src/policy/host-pattern.ts';
 import { parseHost } from '../src/wire/host.ts';
 import type { Authority } from '../src/wire/host.ts';
 import type { Client } from './authenticate.ts';
@@ -69,7 +70,7 @@ async function terminateTls(interception: Interception, socket: Socket): Promise
     fail(interception, socket, 'client_aborted', null);
     return;
   }
-  const handshake = startHandshake(socket, secureContext, target);
+  const handshake = startHandshake(socket, secureContext, interception);
   const timer = setTimeout(() => {
     handshake.secure.destroy(new Error('the TLS handshake took too long'));
   }, plane.limits.tlsHandshakeTimeoutMs);
@@ -116,12 +117,19 @@ async function terminateTls(interception: Interception, socket: Socket): Promise
   });
 }
 
-function startHandshake(socket: Socket, secureContext: SecureContext, target: Authority) {
+const HTTP1_ONLY = ['http/1.1'];
+const HTTP2_OR_1 = ['h2', 'http/1.1'];
+
+function startHandshake(
+  socket: Socket,
+  secureContext: SecureContext,
+  { plane, target }: Interception,
+) {
   let wrongName: string | null = null;
   const secure = new TLSSocket(socket, {
     isServer: true,
     secureContext,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: matchesAnyHost(plane.http1Only, target.host) ? HTTP1_ONLY : HTTP2_OR_1,
     SNICallback: (name, done) => {
       if (namesTarget(name, target)) {
         done(null, secureContext);

@@ -18,6 +18,13 @@ const ENDS_CONNECTION: ReadonlySet<RefusalCode> = new Set([
   'shutting_down',
 ]);
 
+/** Of these every stream of an HTTP/2 connection is guilty; the others concern one stream. */
+const ENDS_EVERY_STREAM: ReadonlySet<RefusalCode> = new Set([
+  'sandbox_revoked',
+  'sandbox_expired',
+  'shutting_down',
+]);
+
 /** What failed on the way to the origin was allowed; everything else was refused. */
 const FAILED_AFTER_ALLOWED: ReadonlySet<RefusalCode> = new Set([
   'dns_failed',
@@ -59,7 +66,8 @@ function describe(record: ExchangeRecord, refusal: Refusal): void {
 
 function send(client: ClientStream, record: ExchangeRecord, refusal: Refusal): void {
   const response = refusalResponse(refusal, client, record.start.requestId);
-  if (ENDS_CONNECTION.has(refusal.code)) client.closeAfterResponse();
+  const isLast = client.protocol === 'h2' ? ENDS_EVERY_STREAM : ENDS_CONNECTION;
+  if (isLast.has(refusal.code)) client.closeAfterResponse();
   record.status = response.status;
   client.sendHead(response.status, response.reason, response.fields);
   if (client.method !== 'HEAD') client.write(response.body);

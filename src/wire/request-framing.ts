@@ -13,9 +13,11 @@ import { connectionOptions } from './hop-by-hop.ts';
 interface ReceivedHead {
   readonly method: string;
   readonly target: string;
-  /** `1.1`, as Node's `httpVersion`. */
+  /** `1.1`, as Node's `httpVersion`; `2`. */
   readonly httpVersion: string;
   readonly fields: readonly string[];
+  /** HTTP/2 says by a flag whether a body follows, HTTP/1.1 by its fields. */
+  readonly hasBody?: boolean;
 }
 
 export interface RequestFraming {
@@ -35,7 +37,8 @@ export function checkRequestHead(
   limits: { readonly headFieldsMax: number },
 ): RequestFraming {
   const { method, target, httpVersion, fields } = head;
-  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+  const isHttp2 = httpVersion === '2';
+  if (httpVersion !== '1.1' && httpVersion !== '1.0' && !isHttp2)
     throw fault('The HTTP version is not 1.0 or 1.1.');
   if (!TOKEN.test(method)) throw fault('The method is no token.');
   if (!TARGET.test(target)) throw fault(TARGET_FAULT);
@@ -45,14 +48,20 @@ export function checkRequestHead(
   if (framing.host === null && !isHttp10 && method !== 'CONNECT') {
     throw fault('The request has no Host.');
   }
+  if (isHttp2 && (framing.transferEncoding !== null || framing.hasConnection)) {
+    throw fault('HTTP/2 has no Connection and no Transfer-Encoding.');
+  }
+  const body = bodyOf(framing, isHttp10);
   return {
-    ...bodyOf(framing, isHttp10),
+    // Without a length it goes on to an HTTP/1.1 origin in chunks.
+    ...(body.bodyKind === 'none' && head.hasBody === true ? UNMEASURED : body),
     host: framing.host,
     expectContinue: framing.expect !== null && !isHttp10,
     connectionOptions: framing.hasConnection ? connectionOptions(fields) : NO_OPTIONS,
   };
 }
 
+const UNMEASURED = { bodyKind: 'chunked', contentLength: null } as const;
 const NO_OPTIONS: readonly string[] = [];
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Visible ASCII without `#`: no fragment, space, control character or raw byte. */
