@@ -27,6 +27,7 @@ import type { Settings } from '../src/settings/settings.ts';
 import type { UsageBook } from '../src/usage/usage-store.ts';
 import { parseHost } from '../src/wire/host.ts';
 import { composeDialer } from './compose-dialer.ts';
+import { composeProxyTls } from './compose-proxy-tls.ts';
 
 interface DataPlaneParts {
   readonly settings: Settings;
@@ -121,8 +122,11 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     caPem: () => parts.authority.caPem,
     limits,
   };
-  const proxy = await startProxy(plane, settings.proxy.listen);
-  listeners.push({ address: proxy.address.host, port: proxy.address.port });
+  const tls = composeProxyTls(settings, plane.leaves);
+  const proxy = await startProxy(plane, settings.proxy.listen, tls);
+  for (const bound of [proxy.address, proxy.tlsAddress]) {
+    if (bound !== null) listeners.push({ address: bound.host, port: bound.port });
+  }
   return {
     proxy,
     network,

@@ -13,6 +13,8 @@ export interface UpstreamOptions {
   readonly limits: Pick<
     Limits,
     | 'headBytesMax'
+    | 'headFieldsMax'
+    | 'http2StreamsMax'
     | 'responseHeadTimeoutMs'
     | 'bodySilenceTimeoutMs'
     | 'upstreamIdleTimeoutMs'
@@ -21,16 +23,18 @@ export interface UpstreamOptions {
   >;
   /** `egress.pool_scope`. */
   readonly poolScope: 'organization' | 'sandbox';
+  /** `egress.http1_only`: origins that are not offered HTTP/2. Asked about canonical hosts. */
+  readonly isHttp1Only: (host: string) => boolean;
   /** Every change of the number of open connections. */
   readonly onConnectionCount?: (count: number) => void;
 }
 
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { dialer, limits, poolScope: scope, onConnectionCount } = options;
+  const { dialer, limits, poolScope: scope, isHttp1Only, onConnectionCount } = options;
   const pools = new UpstreamPools({ dialer, limits, scope, onConnectionCount });
   return {
     dispatch(request, observer) {
-      const exchange = new OriginExchange(pools, limits, request, observer);
+      const exchange = new OriginExchange({ pools, limits, isHttp1Only }, request, observer);
       exchange.start();
       return exchange;
     },

@@ -4,6 +4,7 @@
  */
 import { Refusal } from '../kernel/errors.ts';
 import { readCode, tlsRefusal } from './dial-fault.ts';
+import { StreamFault, streamRefusal } from './http2-fault.ts';
 
 const CONNECTION_CODES = new Set([
   'UND_ERR_SOCKET',
@@ -29,6 +30,7 @@ const REQUEST_CODES = new Set([
   'ERR_INVALID_HTTP_TOKEN',
   'ERR_UNESCAPED_CHARACTERS',
   'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+  'ERR_HTTP2_INVALID_CONNECTION_HEADERS',
 ]);
 
 /** The connection went away, as opposed to: it carried something wrong, or nothing for too long. */
@@ -44,6 +46,7 @@ export type ResponseProgress = 'nothing' | 'bytes' | 'head';
 export function exchangeRefusal(error: Error, progress: ResponseProgress): Refusal {
   if (error instanceof Refusal) return error;
   const hasResponseBytes = progress !== 'nothing';
+  if (error instanceof StreamFault) return streamRefusal(error, hasResponseBytes);
   const code = readCode(error) ?? '';
   const auditDetail = `${code === '' ? error.name : code}: ${error.message}`.slice(0, 300);
   if (REQUEST_CODES.has(code)) {

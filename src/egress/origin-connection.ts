@@ -1,16 +1,18 @@
 /**
- * One verified connection to an origin and what its pool knows about it. Two kinds, because a socket
- * belongs to the HTTP client that reads it: `undici` for ordinary exchanges, `node` for what undici
- * cannot carry. A connection serves one exchange at a time; nothing is pipelined.
+ * One verified connection to an origin and what its pool knows about it. Two kinds speak HTTP/1.1, because
+ * a socket belongs to the HTTP client that reads it: `undici` for ordinary exchanges, `node` for what
+ * undici cannot carry; these serve one exchange at a time, nothing is pipelined. The third is HTTP/2.
  */
 import type { Agent } from 'node:http';
 import type { Socket } from 'node:net';
 import { Client } from 'undici';
 import type { Limits } from '../kernel/limits.ts';
 import type { Address } from '../wire/address.ts';
+import type { Http2Connection } from './http2-connection.ts';
 import { SocketAgent } from './socket-agent.ts';
 import type { Origin } from './upstream.ts';
 
+/** Of a connection that speaks HTTP/1.1. */
 export type ConnectionKind = 'undici' | 'node';
 
 export type ConnectionLimits = Pick<
@@ -25,6 +27,8 @@ interface ConnectionBase {
   readonly socket: Socket;
   readonly address: Address;
   readonly poolKey: string;
+  /** In the order in which connections were opened. */
+  readonly serial: number;
   /** Of the exchange that uses it, or used it last. */
   origin: Origin;
   /** It saw NTLM or Negotiate, which authenticate connections instead of requests. */
@@ -49,7 +53,10 @@ export interface NodeConnection extends ConnectionBase {
   readonly onIdleEvent: () => void;
 }
 
-export type OriginConnection = UndiciConnection | NodeConnection;
+/** One exchange after another. */
+export type SerialConnection = UndiciConnection | NodeConnection;
+
+export type OriginConnection = SerialConnection | Http2Connection;
 
 /** The undici client was asked for a second socket: the first one ended before anything was written. */
 class ConnectionGone extends Error {
@@ -59,9 +66,9 @@ class ConnectionGone extends Error {
 export function createConnection(
   kind: ConnectionKind,
   socket: Socket,
-  place: { readonly origin: Origin; readonly address: Address; readonly poolKey: string },
+  place: Pick<ConnectionBase, 'origin' | 'address' | 'poolKey' | 'serial'>,
   limits: ConnectionLimits,
-): OriginConnection {
+): SerialConnection {
   const base: ConnectionBase = {
     socket,
     ...place,

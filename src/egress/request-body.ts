@@ -2,7 +2,7 @@
  * The client's body as an origin connection reads it. It stands between the two so that the end of one
  * never destroys the other: a client that is still sending must get the early answer, and a second
  * attempt must find the body where the first left it. Backpressure passes through; nothing is buffered,
- * except what an `Idempotency-Key` allows to be sent again, up to a fixed bound.
+ * except what may have to be sent again, up to a fixed bound.
  */
 import { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
@@ -28,6 +28,10 @@ export class RequestBody {
     source.on('error', ignoreError);
   }
 
+  get isUnread(): boolean {
+    return !this.#isRead;
+  }
+
   /** Nothing was read, or all that was read can be sent again. */
   get canRestart(): boolean {
     return !this.#isRead || this.#kept !== null;
@@ -40,6 +44,11 @@ export class RequestBody {
         this.#isEnded = true;
       },
     });
+  }
+
+  /** The origin has begun to answer: nothing will be sent again. */
+  letGo(): void {
+    this.#kept = null;
   }
 
   #onChunk(chunk: Buffer): void {

@@ -1,23 +1,35 @@
 /**
- * Connections to origins, pooled per organization (or sandbox), scheme, host, port, trust set and the
- * address connected to. An exchange takes an idle connection to the first of its own checked addresses
- * that has one, else opens one, else waits its turn: limits queue, they do not fail. A pool never serves
- * an address that the exchange has not checked itself (I5). All bounds are in `limits.ts` (I7).
+ * Connections to origins, pooled per organization (or sandbox), scheme, host, port, trust set, client
+ * certificate, protocol and the address connected to. An exchange takes a free connection to the first of
+ * its own checked addresses that has one, else opens one, else waits its turn: limits queue, they do not
+ * fail. A pool never serves an address that the exchange has not checked itself (I5). All bounds are in
+ * `limits.ts` (I7).
  */
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { Address } from '../wire/address.ts';
 import { ConnectionQueue } from './connection-queue.ts';
 import { connectRefusal } from './dial-fault.ts';
 import type { Dialer } from './dial.ts';
+import { Http2Connection } from './http2-connection.ts';
+import type { Http2Limits } from './http2-connection.ts';
 import { createConnection, unwatchIdle, watchIdle } from './origin-connection.ts';
-import type { ConnectionKind, ConnectionLimits, OriginConnection } from './origin-connection.ts';
+import type {
+  ConnectionKind,
+  ConnectionLimits,
+  OriginConnection,
+  SerialConnection,
+} from './origin-connection.ts';
+import { OriginProtocols } from './origin-protocols.ts';
+import { Pool } from './pool.ts';
 import type { Origin } from './upstream.ts';
 
 export interface PoolsOptions {
   readonly dialer: Dialer;
   readonly limits: ConnectionLimits &
+    Http2Limits &
     Pick<Limits, 'upstreamConnectionsPerPoolMax' | 'upstreamConnectionsMax'>;
   readonly scope: 'organization' | 'sandbox';
   readonly onConnectionCount?: ((count: number) => void) | undefined;
@@ -26,21 +38,27 @@ export interface PoolsOptions {
 /** An exchange without a connection yet. */
 export interface ConnectionWaiter {
   readonly origin: Origin;
+  /** Which client speaks where it comes to HTTP/1.1. */
   readonly kind: ConnectionKind;
-  /** Retries must not meet another stale connection. */
-  readonly isFreshOnly: boolean;
+  /** HTTP/2 is offered to the origin, and used where it is chosen. */
+  readonly mayUseHttp2: boolean;
+  /**
+   * Serial number of the connection that failed it; 0 for a first try. A retry gets a connection opened
+   * since: it must not meet another stale one.
+   */
+  readonly newerThan: number;
   /** Nobody waits any more. */
   readonly isCancelled: boolean;
   onConnection(connection: OriginConnection): void;
   onRefusal(refusal: Refusal): void;
 }
 
-interface Pool {
-  readonly key: string;
-  /** Established and being opened. */
-  openCount: number;
-  /** Last in, first out: the rest may time out. */
-  readonly idle: OriginConnection[];
+/** One connection being opened, and who waits for it: several where HTTP/2 may let them share it. */
+interface Dial {
+  readonly origin: Origin;
+  readonly route: string;
+  readonly alpn: readonly string[];
+  readonly waiters: ConnectionWaiter[];
 }
 
 export class UpstreamPools {
@@ -48,8 +66,12 @@ export class UpstreamPools {
   readonly #pools = new Map<string, Pool>();
   readonly #connections = new Set<OriginConnection>();
   readonly #queue = new ConnectionQueue();
+  readonly #protocols = new OriginProtocols();
+  /** Those whose result may be shared, by route and addresses. */
+  readonly #dials = new Map<string, Dial>();
   readonly #dialing = new AbortController();
   #openCount = 0;
+  #serial = 0;
   #isServing = false;
 
   constructor(options: PoolsOptions) {
@@ -60,7 +82,7 @@ export class UpstreamPools {
     return this.#openCount;
   }
 
-  /** Gives the waiter a connection, at once when one is idle. */
+  /** Gives the waiter a connection, at once when one is free. */
   request(waiter: ConnectionWaiter): void {
     if (this.#dialing.signal.aborted) waiter.onRefusal(new Refusal('shutting_down'));
     else if (!this.#serve(waiter)) this.#enqueue(waiter);
@@ -72,7 +94,7 @@ export class UpstreamPools {
   }
 
   /** After an exchange that left the connection usable. */
-  release(connection: OriginConnection): void {
+  release(connection: SerialConnection): void {
     if (connection.isForgotten) return;
     if (connection.isTainted || connection.socket.destroyed) {
       this.discard(connection);
@@ -80,20 +102,25 @@ export class UpstreamPools {
     }
     connection.isIdle = true;
     if (connection.kind === 'node') watchIdle(connection);
-    this.#poolOf(connection.poolKey).idle.push(connection);
+    this.#poolOf(connection.poolKey).addIdle(connection);
     if (this.#queue.size > 0) this.#serveSoon();
   }
 
   /** Destroys it; its place is free at once. */
   discard(connection: OriginConnection): void {
     this.#forget(connection);
-    connection.socket.destroy();
+    if (connection.kind === 'http2') connection.destroy();
+    else connection.socket.destroy();
   }
 
   /** Destroys connections, idle and busy, whose user may not reach them any more. */
   closeWhere(isDenied: (origin: Origin & { readonly address: Address }) => boolean): void {
     for (const connection of this.#connections) {
       const { origin, address } = connection;
+      if (connection.kind === 'http2') {
+        connection.closeWhere((user) => isDenied({ ...user, address }));
+        if (!connection.isIdle) continue;
+      }
       if (!isDenied({ ...origin, address })) continue;
       connection.isDenied = true;
       this.discard(connection);
@@ -107,7 +134,8 @@ export class UpstreamPools {
     for (const connection of this.#connections) this.discard(connection);
   }
 
-  #keyPrefix(origin: Origin): string {
+  /** The pool key without protocol and address. */
+  #routeTo(origin: Origin): string {
     const owner = this.#options.scope === 'sandbox' ? origin.sandboxId : origin.organizationId;
     return `${owner} ${origin.scheme} ${origin.host} ${origin.port} ${origin.dialPort} ${this.#options.dialer.tlsKey(origin)} `;
   }
@@ -115,103 +143,162 @@ export class UpstreamPools {
   #poolOf(key: string): Pool {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      pool = { key, openCount: 0, idle: [] };
+      pool = new Pool(key);
       this.#pools.set(key, pool);
     }
     return pool;
   }
 
-  #takeIdle(waiter: ConnectionWaiter): OriginConnection | undefined {
-    const prefix = this.#keyPrefix(waiter.origin);
+  /** False: the waiter has to wait on. */
+  #serve(waiter: ConnectionWaiter): boolean {
+    const route = this.#routeTo(waiter.origin);
+    if (waiter.mayUseHttp2 && this.#protocols.read(route) !== 'http/1.1') {
+      return this.#serveShared(waiter, route);
+    }
+    const connection = waiter.newerThan === 0 ? this.#takeIdle(waiter, route) : undefined;
+    if (connection === undefined) return this.#open(waiter, route, '');
+    waiter.onConnection(connection);
+    return true;
+  }
+
+  #takeIdle(waiter: ConnectionWaiter, route: string): SerialConnection | undefined {
     for (const address of waiter.origin.addresses) {
-      const idle = this.#pools.get(prefix + address.text)?.idle;
-      if (idle === undefined) continue;
-      for (let i = idle.length - 1; i >= 0; i -= 1) {
-        const connection = idle[i];
-        if (connection === undefined || connection.kind !== waiter.kind) continue;
-        if (connection.socket.destroyed) continue;
-        if (i === idle.length - 1) idle.pop();
-        else idle.splice(i, 1);
-        connection.isIdle = false;
-        connection.origin = waiter.origin;
-        if (connection.kind === 'node') unwatchIdle(connection);
-        return connection;
-      }
+      const connection = this.#pools.get(route + address.text)?.takeIdle(waiter.kind);
+      if (connection === undefined) continue;
+      connection.isIdle = false;
+      connection.origin = waiter.origin;
+      if (connection.kind === 'node') unwatchIdle(connection);
+      return connection;
     }
     return undefined;
   }
 
-  /** False: no room now. */
-  #open(waiter: ConnectionWaiter): boolean {
+  #serveShared(waiter: ConnectionWaiter, route: string): boolean {
+    const { addresses, sandboxId } = waiter.origin;
+    for (const address of addresses) {
+      const pool = this.#pools.get(route + address.text + HTTP2);
+      const connection = pool?.readShared(sandboxId, waiter.newerThan);
+      if (connection === undefined) continue;
+      waiter.onConnection(connection);
+      return true;
+    }
+    const running = this.#dials.get(dialKey(route, addresses));
+    if (running === undefined) return this.#open(waiter, route, HTTP2);
+    running.waiters.push(waiter);
+    return true;
+  }
+
+  /** False: no room now. `suffix`: of the pools that are counted on. */
+  #open(waiter: ConnectionWaiter, route: string, suffix: string): boolean {
     const { limits } = this.#options;
-    const prefix = this.#keyPrefix(waiter.origin);
     const addresses = waiter.origin.addresses.filter((address) => {
-      const pool = this.#pools.get(prefix + address.text);
+      const pool = this.#pools.get(route + address.text + suffix);
       if (pool === undefined || pool.openCount < limits.upstreamConnectionsPerPoolMax) return true;
-      const spare = pool.idle[0];
+      const { spare } = pool;
       if (spare !== undefined) this.discard(spare);
       return spare !== undefined;
     });
     const first = addresses[0];
     if (first === undefined) return false;
     if (this.#openCount >= limits.upstreamConnectionsMax && !this.#evictIdle()) return false;
-    void this.#dial(waiter, addresses, prefix, this.#poolOf(prefix + first.text));
+    const dial: Dial = {
+      origin: { ...waiter.origin, addresses },
+      route,
+      alpn: waiter.mayUseHttp2 ? ALPN_BOTH : ALPN_HTTP1,
+      waiters: [waiter],
+    };
+    const key = suffix === HTTP2 ? dialKey(route, waiter.origin.addresses) : null;
+    if (key !== null) this.#dials.set(key, dial);
+    void this.#dial(dial, key, this.#poolOf(route + first.text + suffix));
     return true;
   }
 
-  async #dial(
-    waiter: ConnectionWaiter,
-    addresses: readonly Address[],
-    prefix: string,
-    reserved: Pool,
-  ): Promise<void> {
+  async #dial(dial: Dial, key: string | null, reserved: Pool): Promise<void> {
     this.#count(reserved, 1);
     let socket: Socket;
     try {
-      socket = await this.#connect({ ...waiter.origin, addresses });
+      socket = await this.#connect(dial);
     } catch (error) {
+      if (key !== null) this.#dials.delete(key);
       this.#count(reserved, -1);
-      waiter.onRefusal(error instanceof Refusal ? error : connectRefusal(error));
+      refuseAll(dial.waiters, error instanceof Refusal ? error : connectRefusal(error));
       this.#serveSoon();
       return;
     }
+    if (key !== null) this.#dials.delete(key);
+    const protocol = readProtocol(socket);
+    if (dial.alpn === ALPN_BOTH) this.#protocols.remember(dial.route, protocol);
     const address = this.#options.dialer.addressOf(socket);
-    const pool = this.#poolOf(prefix + (address?.text ?? ''));
+    const suffix = protocol === 'h2' ? HTTP2 : '';
+    const pool = this.#poolOf(dial.route + (address?.text ?? '') + suffix);
     if (pool !== reserved) {
       this.#count(pool, 1);
       this.#count(reserved, -1);
     }
-    if (address === undefined || this.#dialing.signal.aborted) {
+    socket.on('error', ignoreError);
+    if (address === undefined || this.#dialing.signal.aborted || socket.destroyed) {
       this.#count(pool, -1);
-      socket.on('error', ignoreError).destroy();
-      waiter.onRefusal(connectRefusal({ code: 'ECONNRESET' }));
+      socket.destroy();
+      refuseAll(dial.waiters, connectRefusal({ code: 'ECONNRESET' }));
+      this.#serveSoon();
       return;
     }
-    this.#adopt(waiter, socket, address, pool);
+    const place = { origin: dial.origin, address, poolKey: pool.key, serial: ++this.#serial };
+    if (protocol === 'h2') this.#share(this.#openHttp2(socket, place), pool, dial.waiters);
+    else this.#adopt(socket, place, dial.waiters);
   }
 
-  #connect(origin: Origin): Promise<Socket> {
+  #connect({ origin, alpn }: Dial): Promise<Socket> {
     const { dialer } = this.#options;
     const { signal } = this.#dialing;
-    if (origin.scheme === 'https') return dialer.dialTls(origin, { alpn: ['http/1.1'], signal });
+    if (origin.scheme === 'https') return dialer.dialTls(origin, { alpn, signal });
     return dialer.dialTcp(origin, { signal });
   }
 
-  #adopt(waiter: ConnectionWaiter, socket: Socket, address: Address, pool: Pool): void {
-    const place = { origin: waiter.origin, address, poolKey: pool.key };
-    const connection = createConnection(waiter.kind, socket, place, this.#options.limits);
+  /** HTTP/1.1: the first who still waits gets it, the others ask again. */
+  #adopt(
+    socket: Socket,
+    place: Parameters<typeof createConnection>[2],
+    waiters: readonly ConnectionWaiter[],
+  ): void {
+    const [first, ...others] = waiters.filter((waiter) => !waiter.isCancelled);
+    const connection = createConnection(
+      first?.kind ?? 'undici',
+      socket,
+      { ...place, origin: first?.origin ?? place.origin },
+      this.#options.limits,
+    );
+    this.#keep(connection);
+    // Nothing was sent on it. undici reads from a socket only once it was used, so it cannot be kept.
+    if (first === undefined) this.discard(connection);
+    else first.onConnection(connection);
+    for (const waiter of others) this.request(waiter);
+  }
+
+  #openHttp2(
+    socket: Socket,
+    place: ConstructorParameters<typeof Http2Connection>[1],
+  ): Http2Connection {
+    const { limits, scope } = this.#options;
+    return new Http2Connection(socket, place, limits, scope === 'organization', {
+      onRoom: () => {
+        if (this.#queue.size > 0) this.#serveSoon();
+      },
+      onSpent: (connection) => {
+        this.discard(connection);
+      },
+    });
+  }
+
+  #share(connection: Http2Connection, pool: Pool, waiters: readonly ConnectionWaiter[]): void {
+    this.#keep(connection);
+    pool.addShared(connection);
+    for (const waiter of waiters) if (!waiter.isCancelled) this.request(waiter);
+  }
+
+  #keep(connection: OriginConnection): void {
     this.#connections.add(connection);
-    socket.on('error', ignoreError);
-    socket.on('close', () => this.#forget(connection));
-    if (socket.destroyed) {
-      this.#forget(connection);
-      waiter.onRefusal(connectRefusal({ code: 'ECONNRESET' }));
-    } else if (waiter.isCancelled) {
-      // Nothing was sent on it. undici reads from a socket only once it was used, so it cannot be kept.
-      this.discard(connection);
-    } else {
-      waiter.onConnection(connection);
-    }
+    connection.socket.on('close', () => this.#forget(connection));
   }
 
   #forget(connection: OriginConnection): void {
@@ -219,9 +306,8 @@ export class UpstreamPools {
     connection.isForgotten = true;
     this.#connections.delete(connection);
     const pool = this.#poolOf(connection.poolKey);
-    const index = connection.isIdle ? pool.idle.indexOf(connection) : -1;
-    if (index >= 0) pool.idle.splice(index, 1);
-    connection.isIdle = false;
+    pool.remove(connection);
+    if (connection.kind !== 'http2') connection.isIdle = false;
     this.#count(pool, -1);
     if (this.#queue.size > 0) this.#serveSoon();
   }
@@ -236,9 +322,9 @@ export class UpstreamPools {
   /** Makes room at the overall limit: some pool's oldest idle connection goes. */
   #evictIdle(): boolean {
     for (const pool of this.#pools.values()) {
-      const oldest = pool.idle[0];
-      if (oldest === undefined) continue;
-      this.discard(oldest);
+      const { spare } = pool;
+      if (spare === undefined) continue;
+      this.discard(spare);
       return true;
     }
     return false;
@@ -246,7 +332,9 @@ export class UpstreamPools {
 
   #enqueue(waiter: ConnectionWaiter): void {
     const timeoutMs = this.#options.limits.responseHeadTimeoutMs;
-    this.#queue.add(this.#keyPrefix(waiter.origin), waiter, timeoutMs, () => {
+    // Who has used up a sandbox's share of the streams must not hold up the other sandboxes.
+    const line = this.#routeTo(waiter.origin) + (waiter.mayUseHttp2 ? waiter.origin.sandboxId : '');
+    this.#queue.add(line, waiter, timeoutMs, () => {
       waiter.onRefusal(
         new Refusal('upstream_timeout', {
           message: 'No connection to the origin became free in time.',
@@ -254,14 +342,6 @@ export class UpstreamPools {
         }),
       );
     });
-  }
-
-  /** False: the waiter has to wait on. */
-  #serve(waiter: ConnectionWaiter): boolean {
-    const connection = waiter.isFreshOnly ? undefined : this.#takeIdle(waiter);
-    if (connection === undefined) return this.#open(waiter);
-    waiter.onConnection(connection);
-    return true;
   }
 
   /** In a microtask: the caller may be deep inside an HTTP parser. */
@@ -273,6 +353,25 @@ export class UpstreamPools {
       this.#queue.serve((waiter) => this.#serve(waiter));
     });
   }
+}
+
+/** Ends the keys of pools whose connections speak it. */
+const HTTP2 = ' h2';
+const ALPN_BOTH = ['h2', 'http/1.1'] as const;
+const ALPN_HTTP1 = ['http/1.1'] as const;
+
+function readProtocol(socket: Socket): 'h2' | 'http/1.1' {
+  return (socket as Partial<TLSSocket>).alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
+}
+
+function dialKey(route: string, addresses: readonly Address[]): string {
+  let key = route;
+  for (const address of addresses) key += `${address.text} `;
+  return key;
+}
+
+function refuseAll(waiters: readonly ConnectionWaiter[], refusal: Refusal): void {
+  for (const waiter of waiters) waiter.onRefusal(refusal);
 }
 
 function ignoreError(): void {

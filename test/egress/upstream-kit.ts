@@ -16,13 +16,15 @@ interface UpstreamSettings {
   readonly limits?: Partial<Limits>;
   readonly poolScope?: 'organization' | 'sandbox';
   readonly trust?: Trust;
+  readonly isHttp1Only?: (host: string) => boolean;
 }
 
 export function upstreamWith(settings: UpstreamSettings = {}): Upstream {
   const limits = { ...DEFAULT_LIMITS, ...settings.limits };
   const dialer = createDialer({ trust: settings.trust ?? trust, limits });
   const poolScope = settings.poolScope ?? 'organization';
-  const upstream = createUpstream({ dialer, limits, poolScope });
+  const isHttp1Only = settings.isHttp1Only ?? (() => false);
+  const upstream = createUpstream({ dialer, limits, poolScope, isHttp1Only });
   open.push(upstream);
   return upstream;
 }
@@ -34,6 +36,12 @@ export async function originWith(
   const origin = await startRawOrigin(onBytes, options);
   open.push(origin);
   return origin;
+}
+
+/** Closed after the test. */
+export function closeLater<T extends { close(): Promise<void> }>(item: T): T {
+  open.push(item);
+  return item;
 }
 
 export async function closeAll(): Promise<void> {

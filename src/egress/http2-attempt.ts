@@ -1,0 +1,322 @@
+/**
+ * One try of an exchange on a stream of an HTTP/2 connection (RFC 9113 section 8): the stream API of
+ * `node:http2`, raw field arrays both ways, trailers and reset codes both ways, backpressure by the
+ * stream's flow control. Fields that carry a secret go out as literals no hop may index (RFC 7541 7.1.3).
+ */
+import { sensitiveHeaders } from 'node:http2';
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
+import { Refusal } from '../kernel/errors.ts';
+import type { Limits } from '../kernel/limits.ts';
+import type { Attempt, AttemptSink } from './attempt.ts';
+import type { Http2Connection, StreamUser } from './http2-connection.ts';
+import { Http2Code, StreamFault } from './http2-fault.ts';
+import type { BodyStream } from './request-body.ts';
+import type { Origin, UpstreamRequest } from './upstream.ts';
+
+export interface Http2AttemptOptions {
+  readonly connection: Http2Connection;
+  readonly request: UpstreamRequest;
+  readonly body: BodyStream | null;
+  readonly sink: AttemptSink;
+  readonly limits: Pick<Limits, 'headBytesMax' | 'responseHeadTimeoutMs' | 'bodySilenceTimeoutMs'>;
+}
+
+export function startHttp2Attempt(options: Http2AttemptOptions): Attempt {
+  return new Http2Attempt(options);
+}
+
+class Http2Attempt implements Attempt, StreamUser {
+  readonly origin: Origin;
+  readonly #options: Http2AttemptOptions;
+  #stream: ClientHttp2Stream | undefined;
+  #trailers: readonly string[] = NO_TRAILERS;
+  #timer: NodeJS.Timeout | undefined;
+  #error: Error | undefined;
+  #sentBytes = 0;
+  #isUploading = false;
+  /** The origin's window for the request body is used up. */
+  #isBlocked = false;
+  #hasResponse = false;
+  #isResponseEnded = false;
+  #isOver = false;
+
+  constructor(options: Http2AttemptOptions) {
+    this.origin = options.request.origin;
+    this.#options = options;
+    options.connection.enter(this);
+    try {
+      this.#stream = this.#open();
+    } catch (error) {
+      // The sink is not ready for an answer within its call.
+      queueMicrotask(() => {
+        options.connection.leave(this);
+        this.#fail(error instanceof Error ? error : new Error('request'));
+      });
+    }
+  }
+
+  resume(): void {
+    this.#stream?.resume();
+    this.#timer?.refresh();
+  }
+
+  abort(http2ErrorCode: number = Http2Code.cancel): void {
+    if (this.#isOver) return;
+    this.#end();
+    // NO_ERROR is the origin's to say (RFC 9113 8.1).
+    this.#reset(http2ErrorCode === Http2Code.noError ? Http2Code.cancel : http2ErrorCode);
+  }
+
+  onConnectionEnd(): void {
+    if (!this.#isResponseEnded) this.#fail(connectionLost());
+  }
+
+  onDenied(): void {
+    this.#fail(new Refusal('upstream_unreachable', { auditDetail: 'the address is denied now' }));
+  }
+
+  #open(): ClientHttp2Stream {
+    const { connection, request, body } = this.#options;
+    const hasTrailers = body !== null && request.requestTrailers !== null;
+    const stream = connection.session.request(composeHeaders(request), {
+      endStream: body === null,
+      waitForTrailers: hasTrailers,
+    });
+    this.#watchEnd(stream);
+    stream
+      .on('headers', (_fields, _flags, raw: string[]) => this.#onInformation(raw))
+      .on('response', (_fields, _flags, raw: string[]) => this.#onResponse(raw))
+      .on('trailers', (_fields, _flags, raw: string[]) => {
+        this.#trailers = raw;
+      })
+      .on('data', (chunk: Buffer) => {
+        if (this.#isOver) return;
+        this.#timer?.refresh();
+        if (!this.#options.sink.onData(chunk)) stream.pause();
+      })
+      .on('end', () => this.#onResponseEnd())
+      .on('aborted', () => this.#letGoOfBody())
+      .on('error', (error: Error) => {
+        this.#error = error;
+      })
+      .on('close', () => this.#onClose(stream));
+    queueMicrotask(() => {
+      // Without a number the stream never left: the connection had ended.
+      if (!this.#isOver && stream.id !== undefined) this.#options.sink.onHeadWritten();
+    });
+    if (body === null) this.#watchHead();
+    else this.#sendBody(stream, body, hasTrailers);
+    return stream;
+  }
+
+  /**
+   * END_STREAM, as opposed to a stream that was reset or lost its connection: the runtime ends the
+   * readable side of those too, also with NO_ERROR, and a response cut short would pass for complete.
+   */
+  #watchEnd(stream: ClientHttp2Stream): void {
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+      if (chunk === null && !stream.closed) this.#isResponseEnded = true;
+      return push(chunk, encoding);
+    };
+  }
+
+  #onInformation(raw: readonly string[]): void {
+    if (this.#isOver) return;
+    const { sink, request } = this.#options;
+    const status = readStatus(raw);
+    sink.onResponseByte();
+    if (status === 100 && !request.expectContinue) return;
+    sink.onInformation({ status, statusText: '', fields: withoutPseudo(raw) });
+  }
+
+  #onResponse(raw: readonly string[]): void {
+    if (this.#isOver) return;
+    this.#hasResponse = true;
+    if (sizeOf(raw) > this.#options.limits.headBytesMax) {
+      this.#fail(codedError('ERR_HTTP2_HEADERS_OVERFLOW', 'the head is too large'));
+      return;
+    }
+    this.#watchSilence(this.#options.limits.bodySilenceTimeoutMs, 'UND_ERR_BODY_TIMEOUT');
+    const fields = withoutPseudo(raw);
+    this.#options.sink.onResponse({ status: readStatus(raw), statusText: '', fields });
+  }
+
+  #onResponseEnd(): void {
+    if (this.#isOver || !this.#hasResponse || !this.#isResponseEnded) return;
+    this.#end();
+    // The answer stands, whatever the origin thinks of the rest of the request.
+    if (this.#isUploading) this.#reset(Http2Code.cancel);
+    this.#options.sink.onEnd(this.#trailers);
+  }
+
+  #onClose(stream: ClientHttp2Stream): void {
+    this.#options.connection.leave(this);
+    if (!this.#isOver) this.#fail(this.#readFault(stream));
+  }
+
+  #readFault(stream: ClientHttp2Stream): Error {
+    const { connection } = this.#options;
+    if (connection.fault !== undefined) return connection.fault;
+    if (connection.isUnprocessed(stream.id)) return new StreamFault(Http2Code.refusedStream, true);
+    if (connection.session.destroyed || connection.socket.destroyed) {
+      const code = connection.goawayCode ?? Http2Code.noError;
+      if (code !== Http2Code.noError) return new StreamFault(code, false);
+      return this.#error ?? connectionLost();
+    }
+    const isRefused = stream.rstCode === Http2Code.refusedStream;
+    return new StreamFault(
+      stream.rstCode,
+      isRefused || stream.rstCode === Http2Code.http11Required,
+    );
+  }
+
+  #sendBody(stream: ClientHttp2Stream, body: BodyStream, hasTrailers: boolean): void {
+    const { request, limits } = this.#options;
+    this.#isUploading = true;
+    this.#watchSilence(limits.bodySilenceTimeoutMs, 'UND_ERR_BODY_TIMEOUT');
+    if (hasTrailers) {
+      stream.on('wantTrailers', () => {
+        stream.sendTrailers(composeTrailers(request.requestTrailers?.() ?? NO_TRAILERS));
+      });
+    }
+    stream
+      .on('drain', () => {
+        this.#isBlocked = false;
+        this.#timer?.refresh();
+        body.resume();
+      })
+      .on('finish', () => {
+        this.#isUploading = false;
+      });
+    body
+      .on('data', (chunk: Buffer) => {
+        this.#sentBytes += chunk.length;
+        this.#timer?.refresh();
+        if (this.#isLengthBroken(this.#sentBytes)) this.#fail(lengthError());
+        else if (!stream.write(chunk)) {
+          this.#isBlocked = true;
+          body.pause();
+        }
+      })
+      .on('end', () => {
+        if (request.contentLength !== null && this.#sentBytes !== request.contentLength) {
+          this.#fail(lengthError());
+          return;
+        }
+        stream.end();
+        if (!this.#hasResponse) this.#watchHead();
+      })
+      .on('error', (error: Error) => this.#fail(error));
+    body.resume();
+  }
+
+  #isLengthBroken(sentBytes: number): boolean {
+    const { contentLength } = this.#options.request;
+    return contentLength !== null && sentBytes > contentLength;
+  }
+
+  #watchHead(): void {
+    this.#watchSilence(this.#options.limits.responseHeadTimeoutMs, 'UND_ERR_HEADERS_TIMEOUT');
+  }
+
+  /** Silence is the origin's when we neither paused it nor wait for the client. */
+  #watchSilence(timeoutMs: number, code: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const isOurs = this.#hasResponse
+        ? this.#stream?.isPaused() === true
+        : code === 'UND_ERR_BODY_TIMEOUT' && !this.#isBlocked;
+      if (isOurs) this.#timer?.refresh();
+      else this.#fail(codedError(code, 'silence'));
+    }, timeoutMs);
+  }
+
+  #fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#reset(Http2Code.cancel);
+    this.#options.sink.onFault(error);
+  }
+
+  #reset(http2ErrorCode: number): void {
+    const stream = this.#stream;
+    if (stream === undefined || stream.destroyed) return;
+    if (!stream.closed) stream.close(http2ErrorCode);
+    // What was received and is not wanted any more holds the stream open otherwise.
+    stream.resume();
+  }
+
+  #letGoOfBody(): void {
+    this.#options.body?.destroy();
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#letGoOfBody();
+  }
+}
+
+const NO_TRAILERS: readonly string[] = [];
+
+/** Pseudo fields first; the runtime lowers names. What the connection owns is none of HTTP/2's. */
+function composeHeaders(request: UpstreamRequest): string[] {
+  const headers = [
+    ':method',
+    request.method,
+    ':scheme',
+    'https',
+    ':authority',
+    request.hostField,
+    ':path',
+    request.target,
+    ...request.fields,
+  ];
+  if (request.contentLength !== null) headers.push('content-length', String(request.contentLength));
+  if (request.acceptsTrailers) headers.push('te', 'trailers');
+  if (request.expectContinue) headers.push('expect', '100-continue');
+  if (request.neverIndexed.length === 0) return headers;
+  return Object.assign(headers, { [sensitiveHeaders]: request.neverIndexed });
+}
+
+/** The runtime takes trailers as an object only: lines of one name come together. */
+function composeTrailers(flat: readonly string[]): OutgoingHttpHeaders {
+  const trailers: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    (trailers[(flat[i] ?? '').toLowerCase()] ??= []).push(flat[i + 1] ?? '');
+  }
+  return trailers;
+}
+
+/** `:status` is always there, first and a number: the runtime ends streams that lack it. */
+function readStatus(raw: readonly string[]): number {
+  return Number(raw[raw.indexOf(':status') + 1]);
+}
+
+function withoutPseudo(raw: readonly string[]): string[] {
+  let start = 0;
+  while (raw[start]?.startsWith(':') === true) start += 2;
+  return raw.slice(start);
+}
+
+function sizeOf(raw: readonly string[]): number {
+  let bytes = 0;
+  for (const text of raw) bytes += text.length;
+  return bytes;
+}
+
+function connectionLost(): Error {
+  return codedError('ECONNRESET', 'the connection ended');
+}
+
+function lengthError(): Error {
+  return codedError(
+    'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+    'the body does not have the announced length',
+  );
+}
+
+function codedError(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
