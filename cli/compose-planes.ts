@@ -92,6 +92,7 @@ export async function startPlanes({
     liveFeed,
     explain: (query) => explain({ ...core, ...dataPlane, neverIntercept }, query),
     ca: () => ({ caPem: core.authority.caPem, bundlePem }),
+    masterKeys: core.masterKeys,
     metrics: core.metrics,
     ready: () => core.store.ping(),
     proxyUrl: () =>
@@ -131,6 +132,8 @@ export async function startPlanes({
   });
   return {
     proxyAddress,
+    proxyTlsAddress:
+      dataPlane.proxy.tlsAddress === null ? null : formatAddress(dataPlane.proxy.tlsAddress),
     adminAddress: admin.address,
     adminKey,
     close: closeOnce(dataPlane, closers),

@@ -4,6 +4,7 @@
  */
 interface Welcome {
   readonly proxyAddress: string;
+  readonly proxyTlsAddress: string | null;
   readonly adminAddress: string;
   /** Only at the first start. */
   readonly adminKey: string | null;
@@ -20,6 +21,9 @@ export function formatWelcome(welcome: Welcome): string {
   const adminUrl = `${welcome.isTls ? 'https' : 'http'}://${welcome.adminAddress}`;
   const lines = [
     `Sallyport proxy    http://${welcome.proxyAddress}`,
+    ...(welcome.proxyTlsAddress === null
+      ? []
+      : [`           and     https://${welcome.proxyTlsAddress}`]),
     `Sallyport admin    ${adminUrl}`,
   ];
   if (welcome.adminKey !== null) {

@@ -2,6 +2,8 @@
 export interface Sallyport {
   /** `HOST:PORT`, IPv6 in brackets. */
   readonly proxyAddress: string;
+  /** The listener over TLS; `null`: there is none. */
+  readonly proxyTlsAddress: string | null;
   readonly adminAddress: string;
   /** Only on the first start, when it was minted here: to be shown once. */
   readonly adminKey: string | null;

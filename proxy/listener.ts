@@ -1,6 +1,6 @@
 /**
- * The listener of the data plane (spec section 1): a plain-HTTP forward proxy on one address. It counts
- * and hands over: CONNECTs to `connect.ts`, absolute-form requests to `plain-request.ts`, its own paths
+ * The listener of the data plane (spec section 1): a plain-HTTP forward proxy on one address, which also
+ * serves what `tls-listener.ts` has ended TLS for. It counts and hands over: CONNECTs to `connect.ts`, absolute-form requests to `plain-request.ts`, its own paths
  * to `own-paths.ts`. It decides nothing.
  */
 import { createServer } from 'node:http';
@@ -29,6 +29,8 @@ export class Listener {
   readonly #context: ConnectContext;
   readonly #connections = new WeakMap<Socket, Http1Connection>();
   readonly #sockets = new Set<Socket>();
+  /** Inside one of `#sockets`, which counts for both. */
+  readonly #secured = new WeakSet<Socket>();
   readonly #ownHosts: ReadonlySet<string>;
 
   /** `ownHosts`: this listener's in an absolute-form target, beside the address it was reached by. */
@@ -53,6 +55,21 @@ export class Listener {
     );
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(closed);
+  }
+
+  /** A connection that will speak TLS first counts from here on. False: no room, and it was closed. */
+  admit(socket: Socket): boolean {
+    this.#count(socket);
+    if (this.#sockets.size <= this.#context.plane.limits.connectionsMax) return true;
+    socket.destroy();
+    return false;
+  }
+
+  /** Its handshake is done. */
+  serveSecured(secured: Socket): void {
+    this.#secured.add(secured);
+    secured.on('error', ignore);
+    this.server.emit('connection', secured);
   }
 
   #wire(): void {
@@ -82,19 +99,23 @@ export class Listener {
 
   #onConnection(socket: Socket): void {
     // The same socket comes again after a 407; it is counted and wired once.
-    if (this.#sockets.has(socket)) return;
-    const { plane } = this.#context;
+    if (this.#sockets.has(socket) || this.#secured.has(socket)) return;
+    this.#count(socket);
+    if (this.#sockets.size > this.#context.plane.limits.connectionsMax) {
+      refuseUnparsed(socket, new Refusal('too_many_connections'));
+    }
+  }
+
+  #count(socket: Socket): void {
+    const { metrics } = this.#context.plane;
     this.#sockets.add(socket);
-    plane.metrics.connectionOpened('client');
+    metrics.connectionOpened('client');
     // A reset before anybody listens would end the process.
     socket.on('error', ignore);
     socket.once('close', () => {
       this.#sockets.delete(socket);
-      plane.metrics.connectionClosed('client');
+      metrics.connectionClosed('client');
     });
-    if (this.#sockets.size > plane.limits.connectionsMax) {
-      refuseUnparsed(socket, new Refusal('too_many_connections'));
-    }
   }
 
   #connectionOf(socket: Socket): Http1Connection {

@@ -51,14 +51,17 @@ function printReady(
   options: ServeOptions,
   isTls: boolean,
 ): void {
-  const { proxyAddress, adminAddress, adminKey } = sallyport;
+  const { proxyAddress, proxyTlsAddress, adminAddress, adminKey } = sallyport;
   if (options.readyJson === true) {
-    const ready = { event: 'ready', proxy: proxyAddress, admin: adminAddress };
+    const tls = proxyTlsAddress === null ? {} : { proxy_tls: proxyTlsAddress };
+    const ready = { event: 'ready', proxy: proxyAddress, ...tls, admin: adminAddress };
     terminal.stdout.write(`${JSON.stringify(ready)}\n`);
     // A program reads that line and nothing else, and the key is never shown again.
     if (adminKey !== null) terminal.stderr.write(`Admin key, shown this once:  ${adminKey}\n`);
   } else {
-    terminal.stdout.write(formatWelcome({ proxyAddress, adminAddress, adminKey, isTls }));
+    terminal.stdout.write(
+      formatWelcome({ proxyAddress, proxyTlsAddress, adminAddress, adminKey, isTls }),
+    );
   }
 }
 

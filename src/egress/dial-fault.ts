@@ -63,24 +63,28 @@ const WEAKNESSES: readonly (readonly [RegExp, string])[] = [
 
 const UNROUTABLE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'ENETDOWN', 'EACCES']);
 
+/** Who is at the other end, in the words of a sentence. */
+export type Peer = 'origin' | 'parent proxy';
+
 /** A failed `connect(2)`, or an address that was not the checked one. */
-export function connectRefusal(error: unknown): Refusal {
+export function connectRefusal(error: unknown, peer: Peer = 'origin'): Refusal {
   const code = readCode(error);
-  const auditDetail = `connect ${code ?? readMessage(error)}`;
-  if (code === 'ETIMEDOUT') return timeoutRefusal('connect', error);
+  const auditDetail = `connect${auditName(peer)} ${code ?? readMessage(error)}`;
+  if (code === 'ETIMEDOUT') return timeoutRefusal('connect', { peer, cause: error });
   if (code === 'ECONNREFUSED') {
-    const message = 'The origin refused the connection.';
+    const message = `The ${peer} refused the connection.`;
     return new Refusal('upstream_unreachable', { message, auditDetail, cause: error });
   }
   if (code !== undefined && UNROUTABLE.has(code)) {
     return new Refusal('upstream_unreachable', {
-      message: 'There is no route to the origin.',
+      message: `There is no route to the ${peer}.`,
       proxyError: 'destination_ip_unroutable',
       auditDetail,
       cause: error,
     });
   }
   return new Refusal('upstream_unreachable', {
+    ...(peer === 'origin' ? {} : { message: `The ${peer} could not be reached.` }),
     proxyError: 'connection_terminated',
     auditDetail,
     cause: error,
@@ -88,27 +92,37 @@ export function connectRefusal(error: unknown): Refusal {
 }
 
 /** `connect` or the TLS handshake took too long. */
-export function timeoutRefusal(step: 'connect' | 'TLS handshake', cause?: unknown): Refusal {
+export function timeoutRefusal(
+  step: 'connect' | 'TLS handshake',
+  { peer = 'origin', cause }: { readonly peer?: Peer; readonly cause?: unknown } = {},
+): Refusal {
   return new Refusal('upstream_timeout', {
-    message: `The origin did not complete the ${step} in time.`,
+    message: `The ${peer} did not complete the ${step} in time.`,
     proxyError: 'connection_timeout',
-    auditDetail: `${step} timeout`,
+    auditDetail: `${step}${auditName(peer)} timeout`,
     cause,
   });
 }
 
+function auditName(peer: Peer): string {
+  return peer === 'origin' ? '' : ` to ${peer}`;
+}
+
 /** A handshake that failed or a certificate that does not verify. */
-export function tlsRefusal(error: unknown): Refusal {
+export function tlsRefusal(error: unknown, peer: Peer = 'origin'): Refusal {
   const code = readCode(error) ?? '';
   const text = readMessage(error);
   const certificateFault = readCertificateFault(code, text);
-  const auditDetail = `tls ${code === '' ? text : `${code}: ${text}`}`.slice(0, 300);
+  const auditDetail = `tls${auditName(peer)} ${code === '' ? text : `${code}: ${text}`}`.slice(
+    0,
+    300,
+  );
   const refuse = (
     fault: string,
     proxyError: 'tls_certificate_error' | 'tls_protocol_error' | 'tls_alert_received',
   ): Refusal =>
     new Refusal('upstream_tls_failed', {
-      message: `The TLS connection to the origin could not be verified: ${fault}.`,
+      message: `The TLS connection to the ${peer} could not be verified: ${fault}.`,
       proxyError,
       auditDetail: `${fault}; ${auditDetail}`,
       cause: error,
@@ -116,12 +130,12 @@ export function tlsRefusal(error: unknown): Refusal {
   if (certificateFault !== undefined) return refuse(certificateFault, 'tls_certificate_error');
   if (/alert/i.test(code) || /\balert\b/i.test(text)) {
     const meaning = ALERTS[/alert number (\d+)/i.exec(text)?.[1] ?? ''];
-    const fault = `the origin ended the handshake with an alert${meaning === undefined ? '' : ` (${meaning})`}`;
+    const fault = `the ${peer} ended the handshake with an alert${meaning === undefined ? '' : ` (${meaning})`}`;
     return refuse(fault, 'tls_alert_received');
   }
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED') {
     return new Refusal('upstream_unreachable', {
-      message: 'The origin closed the connection during the TLS handshake.',
+      message: `The ${peer} closed the connection during the TLS handshake.`,
       proxyError: 'connection_terminated',
       auditDetail,
       cause: error,

@@ -1,7 +1,7 @@
 /**
  * Proof of permission: the only thing that opens a value (I2). A permit can be made nowhere but in
- * `decide-exchange.ts` (a house test holds the import), for one secret version and one request of one
- * sandbox. It carries what the audit needs and nothing secret.
+ * `decide-exchange.ts` and `decide-parent.ts` (a house test holds the call), for one secret version and one
+ * request of one sandbox, or one CONNECT of ours. It carries what the audit needs and nothing secret.
  */
 import type { SealedVersion } from '../secrets/secret.ts';
 
@@ -25,7 +25,7 @@ export class Permit {
     this.scope = scope;
   }
 
-  /** For `decide-exchange.ts` only. */
+  /** For `decide-exchange.ts` and `decide-parent.ts` only. */
   static grant(scope: PermitScope): Permit {
     return new Permit(scope);
   }

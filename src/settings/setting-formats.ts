@@ -117,6 +117,11 @@ export const hostName = textFormat('expected a host name', (given) =>
   /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})$/.test(given) ? given.toLowerCase() : undefined,
 );
 
+/** What a certificate can be for. */
+export const serverName = textFormat('expected a host name or an IP address', (given) =>
+  isIpv6(given) || hostName.safeParse(given).success ? given.toLowerCase() : undefined,
+);
+
 /** An exact host or `*.suffix`. */
 export const hostPattern = textFormat('expected a host name or *.suffix', (given) =>
   /^(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,250})$/.test(given) || isIpv6(given)

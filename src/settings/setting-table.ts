@@ -19,6 +19,7 @@ import {
   parentProxyUrl,
   portRange,
   proxyUrl,
+  serverName,
   text,
   wholeNumber,
 } from './setting-formats.ts';
@@ -85,7 +86,7 @@ export const SETTINGS = {
   'proxy.tls.key_file': row('text', text.nullable(), null, 'PEM key of that certificate.'),
   'proxy.tls.names': row(
     'list',
-    listOf(hostName),
+    listOf(serverName),
     ['localhost'],
     'Without a certificate: names and addresses of that listener, certified by our own CA.',
   ),

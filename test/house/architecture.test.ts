@@ -109,7 +109,11 @@ describe('owned powers', () => {
     ['the environment', /\bprocess\.env\b/, ['src/settings', 'cli/compose.ts']],
     ['the time of day', /\bDate\.now\(|\bnew Date\(\)/, ['src/kernel/clock.ts']],
     ['ending the process', /\bprocess\.exit\(/, []],
-    ['granting permits (I2)', /\bPermit\.grant\(/, ['src/policy/decide-exchange.ts']],
+    [
+      'granting permits (I2)',
+      /\bPermit\.grant\(/,
+      ['src/policy/decide-exchange.ts', 'src/policy/decide-parent.ts'],
+    ],
   ];
 
   test.each(WORDS)('%s', (_power, code, owners) => {

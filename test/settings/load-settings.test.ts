@@ -135,9 +135,9 @@ describe('what is wrong is refused with path, expectation and nearest key', () =
     ['proxy: 3128', 'proxy: expected a map with listen, public_url, identify_by_source', ''],
     ['egress: { default: maybe }', 'egress.default: expected one of allow, deny', 'got "maybe"'],
     [
-      'proxy: { public_url: https://x }',
+      'proxy: { public_url: ftp://x }',
       'proxy.public_url: expected http://host:port',
-      'https://x',
+      'ftp://x',
     ],
     ['egress: { ports: [443, abc] }', 'egress.ports[1]: expected a port or a range', 'got "abc"'],
     ['egress: { ports: 443 }', 'egress.ports: expected a list', 'got 443'],

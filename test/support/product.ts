@@ -31,6 +31,12 @@ export interface ProductOptions {
   readonly originCa?: string;
 }
 
+interface ReadyLine {
+  readonly proxy: string;
+  readonly proxy_tls?: string;
+  readonly admin: string;
+}
+
 export interface SettingsTree {
   readonly [key: string]: unknown;
 }
@@ -88,6 +94,8 @@ export class Product implements AsyncDisposable {
   /** Bytes given to clients (tunnels opened here, tools run with `runTool`). */
   readonly clientBytes: Buffer[] = [];
   proxy: Endpoint = { host: '127.0.0.1', port: 0 };
+  /** Of `proxy.tls_listen`, where a test sets it. */
+  proxyTls: Endpoint = { host: '127.0.0.1', port: 0 };
   admin: AdminClient;
   /** The product's own CA, PEM. */
   caPem = '';
@@ -158,6 +166,7 @@ export class Product implements AsyncDisposable {
     const ready = await this.#readReadyLine(child);
     const readyAfterMs = performance.now() - spawnedAt;
     this.proxy = parseEndpoint(ready.proxy);
+    if (ready.proxy_tls !== undefined) this.proxyTls = parseEndpoint(ready.proxy_tls);
     this.admin = new AdminClient(`http://${ready.admin}`, this.bootstrapKey, this.admin.transcript);
     this.caPem = (await this.admin.get('/ca.pem')).text;
     await writeFile(join(this.directory, 'ca.pem'), this.caPem);
@@ -273,7 +282,7 @@ export class Product implements AsyncDisposable {
     }
   }
 
-  async #readReadyLine(child: ChildProcess): Promise<{ proxy: string; admin: string }> {
+  async #readReadyLine(child: ChildProcess): Promise<ReadyLine> {
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => {
         clearTimeout(timer);
@@ -288,7 +297,7 @@ export class Product implements AsyncDisposable {
         const found = /^\{"event":"ready".*\}$/m.exec(line);
         if (found === null) return;
         clearTimeout(timer);
-        resolve(JSON.parse(found[0]) as { proxy: string; admin: string });
+        resolve(JSON.parse(found[0]) as ReadyLine);
       });
       child.stderr?.on('data', (chunk: Buffer) => {
         this.output.stderr += chunk.toString();

@@ -52,6 +52,7 @@ test('I2, I4: a broken opener: 500, nothing forwarded, one event, no detail outs
     ...core,
     settings,
     neverIntercept: [],
+    parentCredentials: null,
     opener: {
       openValue() {
         throw new TypeError('a secret detail of the inside');

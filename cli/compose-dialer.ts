@@ -1,0 +1,94 @@
+/**
+ * The way out put together: trust from the operator's files, the parent proxy where there is one, and the
+ * dialer on both. Files are read here, once; StartError names the setting and the file.
+ */
+import { readFileSync } from 'node:fs';
+import { createDialer } from '../src/egress/dial.ts';
+import type { Dialer } from '../src/egress/dial.ts';
+import { createParentProxy } from '../src/egress/parent-proxy.ts';
+import type { ParentCredentials, ParentProxy } from '../src/egress/parent-proxy.ts';
+import type { Resolver } from '../src/egress/resolve.ts';
+import { createTrust } from '../src/egress/trust.ts';
+import type { Trust } from '../src/egress/trust.ts';
+import type { Clock } from '../src/kernel/clock.ts';
+import { StartError } from '../src/kernel/errors.ts';
+import type { AddressGuard } from '../src/policy/address-guard.ts';
+import { parseHostPattern } from '../src/policy/host-pattern.ts';
+import type { Settings } from '../src/settings/settings.ts';
+import { parseHost } from '../src/wire/host.ts';
+import type { Authority } from '../src/wire/host.ts';
+import { readCidr } from '../src/wire/ranges.ts';
+
+export interface DialerParts {
+  readonly settings: Settings;
+  readonly guard: AddressGuard;
+  readonly resolver: Pick<Resolver, 'resolve'>;
+  readonly parentCredentials: (() => Promise<ParentCredentials>) | null;
+  readonly clock: Clock;
+}
+
+/** StartError for files that cannot be read as what they should be. */
+export function composeDialer(parts: DialerParts): Dialer {
+  const { limits } = parts.settings;
+  const trust = composeTrust(parts.settings, parts.clock);
+  return createDialer({ trust, limits, parent: composeParent(parts, trust) });
+}
+
+function composeTrust({ egress }: Settings, clock: Clock): Trust {
+  return createTrust({
+    extraCaPems: egress.extraCa.map((file) => readCaFile(file, 'egress.extra_ca')),
+    hostCas: Object.entries(egress.hostCa).map(([host, files]) => ({
+      pattern: parseHostPattern(host, 'any'),
+      caPems: files.map((file) => readCaFile(file, 'egress.host_ca')),
+    })),
+    hostCrls: Object.entries(egress.hostCrl).map(([host, files]) => ({
+      pattern: parseHostPattern(host, 'any'),
+      files,
+    })),
+    clock,
+  });
+}
+
+function composeParent(parts: DialerParts, trust: Trust): ParentProxy | null {
+  const { egress, limits } = parts.settings;
+  const { parentProxy } = egress;
+  if (parentProxy === null) return null;
+  const { url, bypass, connectTo } = parentProxy;
+  const ranges = bypass.flatMap((entry) => readCidr(entry) ?? []);
+  const hosts = bypass.filter((entry) => readCidr(entry) === undefined);
+  return createParentProxy({
+    ...parseParentUrl(url),
+    bypass: { ranges, hosts: hosts.map((text) => parseHostPattern(text, 'any')) },
+    connectTo,
+    fixedNames: new Set(Object.keys(egress.hosts).map((name) => parseHost(name).text)),
+    credentials: parts.parentCredentials,
+    resolver: parts.resolver,
+    guard: parts.guard,
+    trust,
+    limits,
+  });
+}
+
+/** The settings made sure that it is a bare http or https URL. */
+export function parseParentUrl(url: string): { scheme: 'http' | 'https'; authority: Authority } {
+  const { protocol, hostname, port } = new URL(url);
+  const scheme = protocol === 'https:' ? 'https' : 'http';
+  const defaultPort = scheme === 'https' ? 443 : 80;
+  const authority = {
+    host: parseHost(hostname),
+    port: port === '' ? defaultPort : Number(port),
+  };
+  return { scheme, authority };
+}
+
+function readCaFile(file: string, setting: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new StartError(
+      `The CA file ${file} of ${setting} cannot be read.`,
+      'Give the path of a readable PEM file.',
+      { cause: error },
+    );
+  }
+}
