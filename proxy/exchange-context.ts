@@ -22,4 +22,6 @@ export interface ExchangeContext {
 export interface Prepared {
   readonly request: UpstreamRequest;
   readonly winners: readonly Winner[];
+  /** Where a rotation overlaps: the request once more with the version before, or `null`; see `overlap-retry.ts`. */
+  readonly prepareRetry: (() => Promise<Prepared | null>) | null;
 }

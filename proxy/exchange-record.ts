@@ -101,6 +101,12 @@ export class ExchangeRecord implements OpenExchange {
     this.auditSecrets = winners.map(({ secretId, version }) => ({ secretId, version }));
   }
 
+  /** Versions that stepped in for refused ones: the event lists both, the refused first. */
+  addVersions(winners: readonly Winner[]): void {
+    const added = winners.map(({ secretId, version }) => ({ secretId, version }));
+    this.auditSecrets = [...this.auditSecrets, ...added];
+  }
+
   closeByPolicy(): void {
     if (this.#closed) return;
     this.code = 'closed_by_policy';

@@ -24,6 +24,7 @@ import type { DataPlane } from './data-plane.ts';
 import type { ExchangeContext, Prepared } from './exchange-context.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { forward } from './forward.ts';
+import { mayOverlap, prepareOverlapRetry } from './overlap-retry.ts';
 import { refuse } from './refuse.ts';
 import { agreeOnTarget, refuseMethod } from './target-agreement.ts';
 
@@ -93,7 +94,16 @@ export async function prepareExchange(
     fields: client.fields,
   };
   const winners = selectSecrets(plane, snapshot, head, record);
-  return { request: composeUpstream(context, client, framing, head, origin, winners), winners };
+  const compose = (to: Origin, placed: readonly Winner[]) => ({
+    request: composeUpstream(context, client, framing, head, to, placed),
+  });
+  return {
+    ...compose(origin, winners),
+    winners,
+    prepareRetry: mayOverlap(client.method, framing, winners)
+      ? () => prepareOverlapRetry(context, head, winners, compose)
+      : null,
+  };
 }
 
 /** Sections 5.4 to 5.6: which secrets go on this request, or why it is refused. */

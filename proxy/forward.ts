@@ -13,8 +13,10 @@ import type { Winner } from '../src/policy/decision.ts';
 import { withoutFields } from '../src/wire/field-list.ts';
 import type { ClientListener, ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';
+import { CredentialUse } from './credential-use.ts';
 import type { ExchangeContext, Prepared } from './exchange-context.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { changedVersions, OverlapExchange } from './overlap-retry.ts';
 import { refuse } from './refuse.ts';
 import { clientFields } from './response-fields.ts';
 
@@ -26,7 +28,13 @@ export function forward(
   prepared: Prepared,
 ): void {
   const forwarding = new Forwarding(context, client, record, prepared.winners);
-  forwarding.attach(context.plane.upstream.dispatch(prepared.request, forwarding));
+  if (prepared.prepareRetry === null) {
+    forwarding.attach(context.plane.upstream.dispatch(prepared.request, forwarding));
+    return;
+  }
+  const exchange = new OverlapExchange(context, forwarding, prepared.prepareRetry);
+  exchange.start(prepared.request);
+  forwarding.attach(exchange);
 }
 
 export class Forwarding implements UpstreamObserver, ClientListener {
@@ -34,7 +42,7 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   readonly #isIntercepted: boolean;
   readonly #client: ClientStream;
   readonly #record: ExchangeRecord;
-  readonly #winners: readonly Winner[];
+  #use: CredentialUse;
   #exchange: UpstreamExchange | null = null;
 
   constructor(
@@ -47,7 +55,7 @@ export class Forwarding implements UpstreamObserver, ClientListener {
     this.#isIntercepted = context.isIntercepted;
     this.#client = client;
     this.#record = record;
-    this.#winners = winners;
+    this.#use = new CredentialUse(context.plane, winners);
   }
 
   /** Ties the exchange to the client: gone client, gone request; drained client, more data. */
@@ -77,10 +85,7 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   }
 
   onHeadWritten(): void {
-    const nowMs = this.#plane.clock.nowMs();
-    for (const winner of this.#winners) {
-      this.#plane.usage.markUsed(winner.secretId, winner.versionId, nowMs);
-    }
+    this.#use.noteWritten();
   }
 
   onInformation(head: UpstreamResponseHead): void {
@@ -89,7 +94,7 @@ export class Forwarding implements UpstreamObserver, ClientListener {
 
   onResponse(head: UpstreamResponseHead): void {
     if (this.#record.isClosed) return;
-    this.noteAnswer(head.status);
+    this.noteAnswer(head);
     if (head.status === 407) {
       // Only a proxy may ask for proxy credentials, and we are the proxy here.
       this.#exchange?.abort();
@@ -141,12 +146,23 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   }
 
   /** The origin answered an exchange that carried these secrets. */
-  noteAnswer(status: number): void {
-    this.#record.upstreamStatus = status;
-    const nowMs = this.#plane.clock.nowMs();
-    for (const winner of this.#winners) {
-      this.#plane.usage.markAnswered(winner.secretId, winner.versionId, nowMs);
-    }
+  noteAnswer(head: UpstreamResponseHead): void {
+    this.#record.upstreamStatus = head.status;
+    this.#use.noteAnswered(head);
+  }
+
+  /** The answer so far is dropped; the versions of `prepared` are tried instead. */
+  stepIn(dropped: UpstreamResponseHead, prepared: Prepared): void {
+    this.noteAnswer(dropped);
+    const before = this.#use.winners;
+    this.#record.addVersions(changedVersions(before, prepared.winners));
+    this.#use = new CredentialUse(this.#plane, prepared.winners, before);
+  }
+
+  /** Something of ours broke. */
+  onFault(error: unknown): void {
+    this.#exchange?.abort();
+    refuse(this.#plane.logger, this.#client, this.#record, error);
   }
 }
 

@@ -68,7 +68,7 @@ async function dispatchUpgrade(
         upstream.destroy();
         return;
       }
-      forwarding.noteAnswer(response.status);
+      forwarding.noteAnswer(response);
       switchProtocols(context, record, response, socket, upstream, firstBytes);
     },
   };

@@ -41,6 +41,9 @@ export const auditRowSchema = z
     latency_ms: z.int(),
     error_code: z.string().optional(),
     version: z.int(),
+    overlap_version: z.int().optional().openapi({
+      description: 'The origin refused `version`; this one, before it, served the one retry.',
+    }),
     port: z.int(),
     request_id: z.string(),
     detail: z.string().optional(),
@@ -93,6 +96,7 @@ export function describeAuditRow(row: SecretAuditRow): z.infer<typeof auditRowSc
     latency_ms: Math.round(event.latencyMs),
     ...describeFault(event),
     version: row.version,
+    ...describeOverlap(row),
     port: event.port,
     request_id: event.requestId,
   };
@@ -129,6 +133,11 @@ export function describeNetworkRow(row: NetworkRow): z.infer<typeof networkRowSc
     ...(secretId === undefined ? {} : { secret_id: secretId }),
     port: event.port,
   };
+}
+
+function describeOverlap({ event, secretId, version }: SecretAuditRow) {
+  const other = event.secrets.find((one) => one.secretId === secretId && one.version !== version);
+  return other === undefined ? {} : { overlap_version: other.version };
 }
 
 /** A refused CONNECT belongs to a secret too: it is shown as the request it was. */
