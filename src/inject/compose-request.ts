@@ -26,10 +26,10 @@ export interface ComposeInput {
 
 /** What went out, so that it can be masked where the origin sends it back. */
 export interface InjectedForm {
-  readonly secretId: string;
+  readonly versionId: string;
   readonly value: Hidden;
-  /** Base64 of `user:value` as sent, without `Basic `; `null` for other auth types. */
-  readonly basicText: Hidden | null;
+  /** It went out as base64 of `user:value`; `null` for other auth types. */
+  readonly basicUsername: string | null;
   readonly maskResponses: boolean;
 }
 
@@ -61,9 +61,9 @@ export function composeRequest(input: ComposeInput): ComposedRequest {
   for (const [index, { winner, value }] of winners.entries()) {
     // A private key does not leave: no origin can send it back.
     if (winner.placement.type === 'mtls') continue;
-    const basicText = placed[index]?.basicText ?? null;
-    const { secretId, maskResponses } = winner;
-    injected.push({ secretId, value, basicText, maskResponses });
+    const basicUsername = placed[index]?.basicUsername ?? null;
+    const { versionId, maskResponses } = winner;
+    injected.push({ versionId, value, basicUsername, maskResponses });
   }
   const target = composeTarget(head.target, winners, placed);
   return { target, fields, setFields: placesOfValues(placed), injected };

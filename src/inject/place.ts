@@ -4,7 +4,7 @@
  * (one character a byte, as Node writes heads). Values were checked when they were stored.
  */
 import { unreachable } from '../kernel/assert.ts';
-import { Hidden } from '../kernel/hidden.ts';
+import type { Hidden } from '../kernel/hidden.ts';
 import type { PlaceholderPlace } from '../policy/decision.ts';
 import type { Placement } from '../secrets/auth.ts';
 import { formatBasicCredentials } from '../wire/basic-credentials.ts';
@@ -17,8 +17,8 @@ export interface Placed {
   readonly query: { readonly name: string; readonly encodedValue: string } | null;
   /** Stands in the path instead of the placeholder, encoded. */
   readonly pathText: string | null;
-  /** What follows `Basic `, for masking it in responses. */
-  readonly basicText: Hidden | null;
+  /** What stands before the colon of Basic: responses are searched for the pair in base64. */
+  readonly basicUsername: string | null;
 }
 
 /** `places`: where the placeholder stood; Basic takes its user name from there. */
@@ -59,10 +59,10 @@ export function encodePathText(value: string): string {
   return encodeURIComponent(value).replace(/%(?:3A|40|24|26|2B|2C|3D)/g, decodeURIComponent);
 }
 
-const NOWHERE: Placed = { fields: [], query: null, pathText: null, basicText: null };
+const NOWHERE: Placed = { fields: [], query: null, pathText: null, basicUsername: null };
 
 function inFields(fields: readonly string[]): Placed {
-  return { fields, query: null, pathText: null, basicText: null };
+  return { fields, query: null, pathText: null, basicUsername: null };
 }
 
 /** The rule's user name; else the one beside the placeholder in this very header; else `x`. */
@@ -73,8 +73,12 @@ function placeBasic(
 ): Placed {
   const username = ruleUsername ?? usernameBeside(places) ?? 'x';
   const text = formatBasicCredentials(username, value.reveal());
-  const basicText = new Hidden(text.slice('Basic '.length));
-  return { fields: ['Authorization', text], query: null, pathText: null, basicText };
+  return {
+    fields: ['Authorization', text],
+    query: null,
+    pathText: null,
+    basicUsername: username,
+  };
 }
 
 function usernameBeside(places: readonly PlaceholderPlace[]): string | undefined {
