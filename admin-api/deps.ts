@@ -3,6 +3,7 @@ import type { ActivityJournal } from '../src/activity/activity-journal.ts';
 import type { AuditLog } from '../src/audit/audit-log.ts';
 import type { AuditStore } from '../src/audit/audit-store.ts';
 import type { LiveFeed } from '../src/audit/live-feed.ts';
+import type { CaRotation } from '../src/ca/rotation.ts';
 import type { GroupReader } from '../src/groups/group-reader.ts';
 import type { GroupService } from '../src/groups/group-service.ts';
 import type { Clock } from '../src/kernel/clock.ts';
@@ -20,6 +21,7 @@ import type { AllMode } from '../src/sandboxes/all-mode.ts';
 import type { SandboxService } from '../src/sandboxes/sandbox-service.ts';
 import type { SecretService } from '../src/secrets/secret-service.ts';
 import type { SecretVersions } from '../src/secrets/secret-versions.ts';
+import type { MasterKeys } from './contract/vault.ts';
 
 /** A request to explain, of a sandbox that was found in the caller's organization. */
 export interface ExplainQuery {
@@ -43,12 +45,14 @@ export interface AdminDeps {
   /** Which other systems' APIs are served beside the native one. */
   readonly compat: { readonly instabase: boolean; readonly truefoundry: boolean };
   readonly catalogue: ProviderCatalogue;
-  readonly activity: Pick<ActivityJournal, 'list'>;
+  readonly activity: Pick<ActivityJournal, 'list' | 'recordDone'>;
   readonly auditLog: AuditLog;
   readonly liveFeed: LiveFeed;
   readonly audit: Pick<AuditStore, 'listNetwork'>;
   readonly explain: (query: ExplainQuery) => Promise<Explanation>;
   readonly ca: () => CaMaterial;
+  readonly caRotation: Pick<CaRotation, 'describe' | 'take'>;
+  readonly masterKeys: MasterKeys;
   readonly metrics: { text(): Promise<string>; readonly contentType: string };
   /** Rejects while the instance cannot serve: `/readyz`. */
   readonly ready: () => Promise<void>;

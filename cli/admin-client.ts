@@ -60,19 +60,24 @@ export class AdminClient {
     await this.#call(doing, 'DELETE', path);
   }
 
-  /** The text of an answer as it comes. Ends when the connection does; rejects when there is none. */
-  async *stream(doing: string, path: string): AsyncGenerator<string> {
+  /**
+   * The text of an answer as it comes, to GET, or to POST where there is a body. Ends when the connection
+   * does; rejects when there is none.
+   */
+  async *stream(doing: string, path: string, body?: unknown): AsyncGenerator<string> {
     const response = await request(this.url + path, {
+      method: body === undefined ? 'GET' : 'POST',
       dispatcher: this.#agent,
-      headers: this.#headers(false),
+      headers: this.#headers(body !== undefined),
+      body: body === undefined ? null : JSON.stringify(body),
     }).catch((cause: unknown) => {
       throw this.#unreachable(doing, cause);
     });
-    const { statusCode, body } = response;
-    if (statusCode !== 200) throw faultOf(doing, statusCode, await body.text());
+    const { statusCode, body: answer } = response;
+    if (statusCode !== 200) throw faultOf(doing, statusCode, await answer.text());
     const decoder = new TextDecoder();
     try {
-      for await (const chunk of body) yield decoder.decode(chunk as Uint8Array, { stream: true });
+      for await (const chunk of answer) yield decoder.decode(chunk as Uint8Array, { stream: true });
     } catch {
       // Broken off: the caller goes on from where it is.
     }

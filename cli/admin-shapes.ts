@@ -113,3 +113,18 @@ export interface NetworkPage {
   readonly next_cursor: string | null;
   readonly has_more: boolean;
 }
+
+export interface KeyUseView {
+  readonly key_id: string;
+  readonly active: boolean;
+  readonly held: boolean;
+  readonly envelopes: number;
+}
+
+export interface RewrapProgress {
+  readonly key_id: string;
+  readonly done: number;
+  readonly total: number;
+  readonly failed: number;
+  readonly complete: boolean;
+}

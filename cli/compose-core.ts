@@ -8,7 +8,7 @@ import { startRetention } from '../src/audit/retention.ts';
 import { startTrail } from '../src/audit/trail.ts';
 import type { RunningTrail } from '../src/audit/trail.ts';
 import { openCertificateAuthority } from '../src/ca/authority.ts';
-import type { CertificateAuthority } from '../src/ca/authority.ts';
+import type { RotatableAuthority } from '../src/ca/authority.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import type { Logger } from '../src/kernel/logger.ts';
@@ -21,6 +21,7 @@ import type { Store } from '../src/store/store.ts';
 import { startStore } from '../src/store/start-store.ts';
 import { startUsageBook } from '../src/usage/usage-book.ts';
 import type { RunningUsageBook } from '../src/usage/usage-book.ts';
+import { KeyRotation } from '../src/vault/key-rotation.ts';
 import { openVault } from '../src/vault/open-vault.ts';
 import type { Vault } from '../src/vault/vault.ts';
 
@@ -30,7 +31,8 @@ export interface Core {
   readonly metrics: Metrics;
   readonly store: Store;
   readonly vault: Vault;
-  readonly authority: CertificateAuthority;
+  readonly masterKeys: KeyRotation;
+  readonly authority: RotatableAuthority;
   readonly feed: SnapshotFeed;
   readonly trail: RunningTrail;
   readonly usage: RunningUsageBook;
@@ -72,13 +74,13 @@ interface OnStore {
 async function composeOnStore(parts: OnStore): Promise<Core> {
   const { settings, clock, logger, metrics, store } = parts;
   const { limits } = settings;
-  const vault = await openVault({
-    instance: store.instance,
-    limits,
+  const keySource = {
     masterKey: parts.masterKey,
     keyFile: settings.vault.keyFile,
     dataDir: settings.dataDir,
-  });
+  };
+  const vault = await openVault({ ...keySource, instance: store.instance, limits });
+  const masterKeys = new KeyRotation({ store: store.envelopes, vault, source: keySource, logger });
   const authority = await openCertificateAuthority({
     instance: store.instance,
     vault,
@@ -113,6 +115,7 @@ async function composeOnStore(parts: OnStore): Promise<Core> {
     metrics,
     store,
     vault,
+    masterKeys,
     authority,
     feed,
     trail,

@@ -10,6 +10,7 @@ import { ActivityJournal } from '../src/activity/activity-journal.ts';
 import { AuditLog } from '../src/audit/audit-log.ts';
 import { LiveFeed } from '../src/audit/live-feed.ts';
 import { makeBundle } from '../src/ca/bundle.ts';
+import { CaRotation } from '../src/ca/rotation.ts';
 import { systemBundlePem } from '../src/egress/trust.ts';
 import { GroupReader } from '../src/groups/group-reader.ts';
 import { GroupService } from '../src/groups/group-service.ts';
@@ -81,7 +82,10 @@ export async function startPlanes({
     policyAgeSeconds: () => core.feed.policyAgeSeconds(),
   });
   const proxyAddress = formatAddress(dataPlane.proxy.address);
-  const bundlePem = makeBundle(systemBundlePem(), core.authority.caPem);
+  closers.push(async () => {
+    services.caRotation.close();
+  });
+  const readBundle = keepBundle();
   const liveFeed = new LiveFeed({ store: core.store.audit, trail: core.trail });
   const handler = createAdminHandler({
     ...services,
@@ -91,7 +95,7 @@ export async function startPlanes({
     auditLog: new AuditLog(core.store.audit),
     liveFeed,
     explain: (query) => explain({ ...core, ...dataPlane, neverIntercept }, query),
-    ca: () => ({ caPem: core.authority.caPem, bundlePem }),
+    ca: () => ({ caPem: core.authority.caPem, bundlePem: readBundle(core.authority.caPem) }),
     masterKeys: core.masterKeys,
     metrics: core.metrics,
     ready: () => core.store.ping(),
@@ -147,6 +151,13 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
   const retention = new VersionRetention({ store: store.secrets, logger, kept: versionsKept });
   const values = core.vault;
   const activity = new ActivityJournal({ store: store.activity, clock, logger });
+  const caRotation = new CaRotation({
+    authority: core.authority,
+    activity,
+    clock,
+    logger,
+    overlapMs: settings.ca.rotationOverlapMs,
+  });
   const revealer = new SecretRevealer({
     secrets: store.secrets,
     values,
@@ -231,6 +242,17 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     groupReader,
     catalogue,
     activity,
+    caRotation,
+  };
+}
+
+/** The bundle is long: made once for each set of CAs. */
+function keepBundle(): (caPem: string) => string {
+  const systemPem = systemBundlePem();
+  let made = { caPem: '', bundlePem: '' };
+  return (caPem) => {
+    if (made.caPem !== caPem) made = { caPem, bundlePem: makeBundle(systemPem, caPem) };
+    return made.bundlePem;
   };
 }
 

@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   explain: () => import('./commands/explain.ts'),
   audit: () => import('./commands/audit.ts'),
   ca: () => import('./commands/ca.ts'),
+  key: () => import('./commands/key.ts'),
   backup: () => import('./commands/backup.ts'),
   config: () => import('./commands/config.ts'),
   health: () => import('./commands/health.ts'),

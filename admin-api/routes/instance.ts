@@ -1,10 +1,7 @@
 /** Health, readiness, the CA certificate and metrics: about the instance, not one organization. */
 import { z } from '@hono/zod-openapi';
-import { ControlError } from '../../src/kernel/errors.ts';
-import type { Actor } from '../../src/organizations/actor.ts';
-import { DEFAULT_NAME } from '../../src/organizations/bootstrap.ts';
-import { checkRole } from '../../src/organizations/roles.ts';
 import type { AdminDeps } from '../deps.ts';
+import { checkInstanceAccess } from '../instance-access.ts';
 import { respondJson, respondText } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
 
@@ -34,7 +31,7 @@ export function defineInstanceRoutes(deps: AdminDeps): Route[] {
     defineRoute({
       method: 'get',
       path: '/ca.pem',
-      summary: 'The certificate that sandboxes trust',
+      summary: 'The certificate that sandboxes trust; both while it is rotated',
       tag,
       access: 'open',
       answer: { status: 200, description: 'PEM.', contentType: 'application/x-pem-file' },
@@ -47,7 +44,7 @@ export function defineInstanceRoutes(deps: AdminDeps): Route[] {
       tag,
       answer: { status: 200, description: 'Text.', contentType: 'text/plain' },
       handle: async ({ actor }) => {
-        await checkInstanceReader(deps, actor);
+        await checkInstanceAccess(deps.organizations, actor);
         return respondText(200, await deps.metrics.text(), deps.metrics.contentType);
       },
     }),
@@ -62,14 +59,4 @@ async function respondReadiness(deps: AdminDeps): Promise<Response> {
     deps.logger.warn({ err: cause }, 'not ready');
     return respondJson(503, { status: 'unavailable' });
   }
-}
-
-/** A root key, or an admin of the organization that came with the instance. */
-async function checkInstanceReader(deps: AdminDeps, actor: Actor): Promise<void> {
-  if (actor.role === 'admin') {
-    const first = await deps.organizations.readOrganization(DEFAULT_NAME);
-    if (first?.id === actor.organizationId) return;
-    throw new ControlError('forbidden');
-  }
-  checkRole(actor, 'instance');
 }

@@ -9,6 +9,7 @@ import { respondText } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { defineActivityRoutes } from './activity.ts';
 import { defineApiKeyRoutes } from './api-keys.ts';
+import { defineAuthorityRoutes } from './authority.ts';
 import { defineBindingRoutes } from './bindings.ts';
 import { defineEventRoutes } from './events.ts';
 import { defineExplainRoutes } from './explain.ts';
@@ -19,6 +20,7 @@ import { defineProviderRoutes } from './providers.ts';
 import { defineSandboxRoutes } from './sandboxes.ts';
 import { defineSecretRoutes } from './secrets.ts';
 import { defineTrailRoutes } from './trail.ts';
+import { defineVaultRoutes } from './vault.ts';
 import { defineVersionRoutes } from './versions.ts';
 
 export function defineRoutes(deps: AdminDeps): readonly Route[] {
@@ -36,6 +38,8 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
     ...defineApiKeyRoutes(deps),
     ...defineExplainRoutes(deps),
     ...defineInstanceRoutes(deps),
+    ...defineAuthorityRoutes(deps),
+    ...defineVaultRoutes(deps),
     ...(deps.compat.instabase ? defineInstabaseRoutes(deps) : []),
     ...(deps.compat.truefoundry
       ? [...defineTrueFoundryRoutes(deps), ...defineTrueFoundrySecretRoutes(deps)]

@@ -28,6 +28,11 @@ export const ACTIVITY_ACTIONS = [
   'organization.delete',
   'workspace.create',
   'workspace.delete',
+  'vault.rewrap',
+  'ca.rotate',
+  'ca.switch',
+  'ca.finish',
+  'ca.cancel',
 ] as const;
 
 export type ActivityAction = (typeof ACTIVITY_ACTIONS)[number];

@@ -6,6 +6,7 @@ import { readMode } from './contract-methods.ts';
 import type { StoreRequest } from './messages.ts';
 import { activityQueries } from './queries/activity-queries.ts';
 import { auditQueries } from './queries/audit-queries.ts';
+import { envelopeQueries } from './queries/envelope-queries.ts';
 import { groupQueries } from './queries/group-queries.ts';
 import { instanceQueries } from './queries/instance-queries.ts';
 import { organizationQueries } from './queries/organization-queries.ts';
@@ -29,6 +30,7 @@ const QUERIES: {
   activity: activityQueries,
   usage: usageQueries,
   instance: instanceQueries,
+  envelopes: envelopeQueries,
 };
 
 /** Resolves with what the method resolves with; rejects with what it rejects with. */

@@ -79,6 +79,11 @@ export const CONTRACT_METHODS: Methods = {
   },
   activity: { insertActivity: 'durable', listActivity: 'read' },
   usage: { recordUsage: 'relaxed' },
+  envelopes: {
+    countEnvelopes: 'read',
+    listEnvelopes: 'read',
+    replaceEnvelopes: 'durable',
+  },
   instance: {
     readInstanceItem: 'read',
     insertInstanceItem: 'durable',

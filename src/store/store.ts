@@ -10,6 +10,7 @@ import type { PolicyStore } from '../policy/policy-store.ts';
 import type { SandboxStore } from '../sandboxes/sandbox-store.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { UsageStore } from '../usage/usage-store.ts';
+import type { EnvelopeStore } from '../vault/envelope-store.ts';
 import type { InstanceStore } from './instance-store.ts';
 
 export interface StoreContracts {
@@ -22,6 +23,7 @@ export interface StoreContracts {
   readonly activity: ActivityStore;
   readonly usage: UsageStore;
   readonly instance: InstanceStore;
+  readonly envelopes: EnvelopeStore;
 }
 
 export interface Store extends StoreContracts {

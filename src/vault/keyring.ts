@@ -39,6 +39,12 @@ export class Keyring {
     return this.#keys.get(id);
   }
 
+  /** `keys` in front, those of this one behind. */
+  succeededBy(keys: readonly MasterKey[]): Keyring {
+    const known = [...this.#keys.values()].filter(({ id }) => keys.every((key) => key.id !== id));
+    return new Keyring([...keys, ...known]);
+  }
+
   get ids(): readonly string[] {
     return [...this.#keys.keys()];
   }

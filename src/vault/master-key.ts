@@ -1,6 +1,6 @@
 /**
- * Where the master key comes from: the variable SALLYPORT_MASTER_KEY, or a file. A file may hold several
- * keys, one a line: the first seals, the others only open. A key is made only when nothing was ever
+ * Where the master key comes from: the variable SALLYPORT_MASTER_KEY, or a file. Either may hold several
+ * keys, one a line or with spaces between: the first seals, the others only open. A key is made only when nothing was ever
  * sealed (`mayMint`); the file is then complete and 0600 from its first moment. No key, no start (I8).
  */
 import { randomBytes } from 'node:crypto';
@@ -11,6 +11,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -41,12 +42,38 @@ export function readMasterKeys(
   source: MasterKeySource,
   options: { readonly mayMint: boolean },
 ): readonly MasterKey[] {
-  if (source.masterKey !== null) return [parseMasterKey(source.masterKey, VARIABLE)];
+  if (source.masterKey !== null) {
+    const texts = source.masterKey.trim().split(/\s+/);
+    return texts.map((text) => parseMasterKey(text, VARIABLE));
+  }
   const file = keyFileOf(source);
   const text = readKeyFile(file) ?? (options.mayMint ? mintKeyFile(file) : missing(file));
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   if (lines.length === 0) throw new StartError(`The key file ${file} is empty.`, FORMAT_HINT);
   return lines.map((line) => parseMasterKey(line, `The key file ${file}`));
+}
+
+/**
+ * Makes a new key the first of the key file; those it holds stay behind it. The file is complete at every
+ * moment. StartError when the key is not in a file, or that cannot be written.
+ */
+export function addMasterKey(source: MasterKeySource): void {
+  if (source.masterKey !== null) {
+    throw new StartError(
+      `The master key comes from ${VARIABLE}, where no new one can be put.`,
+      `Start with ${VARIABLE} holding the new key and the old one, in this order, then rotate without a new key.`,
+    );
+  }
+  const file = keyFileOf(source);
+  const before = readKeyFile(file) ?? missing(file);
+  const draft = draftOf(file);
+  try {
+    writeDurably(draft, `${newKeyLine()}${before}`);
+    renameSync(draft, file);
+    syncDirectory(dirname(file));
+  } catch (cause) {
+    throw unwritable(file, cause);
+  }
 }
 
 function keyFileOf(source: MasterKeySource): string {
@@ -89,8 +116,8 @@ function missing(file: string): never {
 
 /** Written beside and linked into place: never half a key, never over an existing one. */
 function mintKeyFile(file: string): string {
-  const text = `${randomBytes(KEY_BYTES).toString('base64')}\n`;
-  const draft = `${file}.${randomBytes(6).toString('hex')}.new`;
+  const text = newKeyLine();
+  const draft = draftOf(file);
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeDurably(draft, text);
@@ -105,12 +132,25 @@ function mintKeyFile(file: string): string {
       unlinkSync(draft);
       return readFileSync(file, 'utf8');
     }
-    throw new StartError(
-      `The key file ${file} cannot be made (${code ?? 'unknown reason'}).`,
-      'Make its directory writable, or set vault.key_file or SALLYPORT_MASTER_KEY.',
-      { cause },
-    );
+    throw unwritable(file, cause);
   }
+}
+
+function newKeyLine(): string {
+  return `${randomBytes(KEY_BYTES).toString('base64')}\n`;
+}
+
+function draftOf(file: string): string {
+  return `${file}.${randomBytes(6).toString('hex')}.new`;
+}
+
+function unwritable(file: string, cause: unknown): StartError {
+  const { code } = cause as NodeJS.ErrnoException;
+  return new StartError(
+    `The key file ${file} cannot be made (${code ?? 'unknown reason'}).`,
+    'Make its directory writable, or set vault.key_file or SALLYPORT_MASTER_KEY.',
+    { cause },
+  );
 }
 
 function writeDurably(file: string, text: string): void {

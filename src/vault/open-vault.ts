@@ -17,7 +17,8 @@ export interface VaultOptions extends MasterKeySource {
   readonly limits: Pick<Limits, 'openedValuesMax'>;
 }
 
-const CHECK_ITEM = 'vault.key_check';
+/** Proves the master key at every start. */
+export const CHECK_ITEM = 'vault.key_check';
 
 /** Makes the key file if nothing was ever sealed here. Throws StartError. */
 export async function openVault(options: VaultOptions): Promise<Vault> {

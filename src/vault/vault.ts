@@ -14,7 +14,8 @@ import type { SealedVersion } from '../secrets/secret.ts';
 import type { ValueReader } from '../secrets/value-reader.ts';
 import type { ValueContext, ValueSealer } from '../secrets/value-sealer.ts';
 import { EnvelopeFault, encodeContext, openEnvelope, sealEnvelope } from './envelope.ts';
-import type { Keyring } from './keyring.ts';
+import type { SealedPlace } from './envelope-store.ts';
+import type { Keyring, MasterKey } from './keyring.ts';
 
 interface OpenedValue {
   readonly organizationId: string;
@@ -30,12 +31,38 @@ interface ItemVault {
 }
 
 export class Vault implements ValueSealer, ValueOpener, ValueReader, ItemVault {
-  readonly #keyring: Keyring;
+  #keyring: Keyring;
   readonly #opened: BoundedMap<string, OpenedValue>;
 
   constructor(keyring: Keyring, limits: Pick<Limits, 'openedValuesMax'>) {
     this.#keyring = keyring;
     this.#opened = new BoundedMap(limits.openedValuesMax);
+  }
+
+  get activeKeyId(): string {
+    return this.#keyring.active.id;
+  }
+
+  holdsKey(id: string): boolean {
+    return this.#keyring.readKey(id) !== undefined;
+  }
+
+  /** From now on the first of these seals. Those known before go on opening: snapshots may hold envelopes of theirs. */
+  useKeys(keys: readonly MasterKey[]): void {
+    this.#keyring = this.#keyring.succeededBy(keys);
+  }
+
+  /** What is sealed there, sealed anew with the active key. Throws EnvelopeFault. */
+  reseal(place: SealedPlace): Uint8Array {
+    const { id, organizationId, secretId, sealed } = place;
+    const context =
+      place.kind === 'item'
+        ? encodeContext('item', id)
+        : contextOf({ organizationId, secretId, versionId: id });
+    const content = openEnvelope(this.#keyring, context, sealed);
+    const anew = sealEnvelope(this.#keyring, context, content);
+    content.fill(0);
+    return anew;
   }
 
   /** ControlError `bad_request` for text that UTF-8 cannot carry unchanged. */

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import type { AdminDeps, ExplainQuery } from '../../admin-api/deps.ts';
 import { createAdminHandler, type AdminHandler } from '../../admin-api/handler.ts';
 import { ActivityJournal } from '../../src/activity/activity-journal.ts';
+import { openCertificateAuthority } from '../../src/ca/authority.ts';
+import { CaRotation } from '../../src/ca/rotation.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { LiveFeed } from '../../src/audit/live-feed.ts';
 import { startTrail, type RunningTrail } from '../../src/audit/trail.ts';
@@ -35,6 +37,7 @@ import { VersionRetention } from '../../src/secrets/version-retention.ts';
 import { startStore } from '../../src/store/start-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { startUsageBook, type RunningUsageBook } from '../../src/usage/usage-book.ts';
+import { KeyRotation } from '../../src/vault/key-rotation.ts';
 import { openVault } from '../../src/vault/open-vault.ts';
 
 export interface Answer {
@@ -83,13 +86,9 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
   const logger = createTestLogger(logged);
   const clock = createTestClock();
   const store = await startStore({ url: null, dataDir, logger, clock });
-  const vault = await openVault({
-    instance: store.instance,
-    limits: DEFAULT_LIMITS,
-    masterKey: null,
-    keyFile: join(dataDir, 'master.key'),
-    dataDir,
-  });
+  const keySource = { masterKey: null, keyFile: join(dataDir, 'master.key'), dataDir };
+  const { instance } = store;
+  const vault = await openVault({ ...keySource, instance, limits: DEFAULT_LIMITS });
   const usage = startUsageBook({ store: store.usage, logger, clock });
   const feed = new SnapshotFeed({
     store: store.policy,
@@ -119,6 +118,18 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     neverIntercept: (options.neverIntercept ?? []).map((text) => parseHostPattern(text, 'any')),
   });
   const activity = new ActivityJournal({ store: store.activity, clock, logger });
+  const caRotation = new CaRotation({
+    authority: await openCertificateAuthority({
+      instance: store.instance,
+      vault,
+      clock,
+      limits: DEFAULT_LIMITS,
+    }),
+    activity,
+    clock,
+    logger,
+    overlapMs: null,
+  });
   const trail = startTrail({
     store: store.audit,
     limits: DEFAULT_LIMITS,
@@ -167,6 +178,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     }),
     sandboxes,
     allMode,
+    masterKeys: new KeyRotation({ store: store.envelopes, vault, source: keySource, logger }),
     bindings: new BindingService({ ...common, store: store.sandboxes, sandboxes, binder }),
     apiKeys,
     organizations,
@@ -192,6 +204,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     liveFeed,
     explain: (query) => explain(feed, clock, query),
     ca: () => ({ caPem: 'CA PEM\n', bundlePem: 'BUNDLE PEM\n' }),
+    caRotation,
     metrics: {
       text: () => Promise.resolve('sallyport_up 1\n'),
       contentType: 'text/plain; version=0.0.4; charset=utf-8',

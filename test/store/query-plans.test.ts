@@ -13,6 +13,7 @@ import type { Transaction } from '../../src/store/database.ts';
 import { openSqlite } from '../../src/store/open-sqlite.ts';
 import { activityQueries } from '../../src/store/queries/activity-queries.ts';
 import { auditQueries } from '../../src/store/queries/audit-queries.ts';
+import { envelopeQueries } from '../../src/store/queries/envelope-queries.ts';
 import { groupQueries } from '../../src/store/queries/group-queries.ts';
 import { organizationQueries } from '../../src/store/queries/organization-queries.ts';
 import { policyQueries } from '../../src/store/queries/policy-queries.ts';
@@ -75,6 +76,7 @@ function stores({ transaction }: Watched) {
     audit: auditQueries(transaction),
     activity: activityQueries(transaction),
     usage: usageQueries(transaction),
+    envelopes: envelopeQueries(transaction),
     instance: {
       readInstanceItem: unused,
       insertInstanceItem: unused,
@@ -115,6 +117,9 @@ async function callEverything(watched: Watched): Promise<void> {
   await sandboxes.detachBinding(organization, sandbox.id, 'DEAD', 1);
   await sandboxes.listDueSandboxes(1, 5);
   await policy.readPolicySource(sandbox.id);
+  await policy.listPlacedSecrets(organization, '', 5);
+  await policy.readPlacedSecrets(organization, [secret.id]);
+  await sandboxes.listAllModeWorkspaces(organization);
   await policy.readTokenOwner('hash', 1);
   await audit.appendEvents(
     [
