@@ -30,6 +30,16 @@ export function parseSignedNumber(value: string): number {
   return value.startsWith('-') ? -parseWholeNumber(value.slice(1)) : parseWholeNumber(value);
 }
 
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** `90s`, `15m`, `24h`, `7d`, in seconds. */
+export function parseDurationSeconds(value: string): number {
+  const match = /^(\d{1,9})([smhd])$/.exec(value);
+  if (match === null)
+    throw new InvalidArgumentError('Expected a duration, as 90s, 15m, 24h or 7d.');
+  return Number(match[1]) * (UNIT_SECONDS[match[2] ?? 's'] ?? 1);
+}
+
 /** Ports, several times. */
 export function collectPorts(value: string, previous: readonly number[] = []): number[] {
   const port = parseWholeNumber(value);

@@ -35,5 +35,8 @@ export function createLeafContexts(options: LeafContextOptions): LeafContexts {
     clock: options.clock,
     leafCacheMax: options.limits.leafCacheMax,
   });
+  options.authority.onSwitch(() => {
+    cache.clear();
+  });
   return { contextFor: (host) => cache.get(host) };
 }

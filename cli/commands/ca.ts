@@ -1,10 +1,14 @@
-/** `sallyport ca export`: the CA certificate that sandboxes must trust, alone or with this machine's roots. */
+/**
+ * `sallyport ca`: the certificates that sandboxes must trust (`export`, alone or with this machine's
+ * roots; `show`), and replacing them without a client that stops working (`rotate`).
+ */
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admin-connection.ts';
 import { CommandFault } from '../command-fault.ts';
 import { printJson, printLine } from '../output.ts';
 import type { Terminal } from '../terminal.ts';
+import { registerRotate } from '../ca-rotation.ts';
 
 interface ExportOptions extends ConnectionOptions {
   readonly out?: string;
@@ -18,6 +22,7 @@ export function register(program: Command, terminal: Terminal): void {
     .option('--out <file>', 'write it to a file instead')
     .option('--bundle', 'with the roots of this machine, for SSL_CERT_FILE and the like')
     .action((options: ExportOptions) => exportCa(terminal, options));
+  registerRotate(ca, terminal);
 }
 
 async function exportCa(terminal: Terminal, options: ExportOptions): Promise<void> {

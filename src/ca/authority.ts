@@ -1,21 +1,18 @@
 /**
- * The certificate authority: one EC P-256 root per instance, made at first start, its key sealed by the
- * vault and used for nothing but signing leaves. All leaves of a process share one key pair, which is
- * never the root's. Spec: proxy section 4; RFC 5280.
+ * The certificate authority of an instance: a root made at first start, its key sealed by the vault; another
+ * one beside it while it is rotated. What signs is what the store says, one step at a time and durable
+ * before it is in force. All leaves of a process share one key pair, which is never a root's.
  */
-import {
-  X509Certificate,
-  createPrivateKey,
-  generateKeyPairSync,
-  randomBytes,
-  sign,
-} from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
-import { StartError } from '../kernel/errors.ts';
+import { ControlError, StartError } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { InstanceStore } from '../store/instance-store.ts';
 import type { Host } from '../wire/host.ts';
+import { formatState, parseState, takeStep, trustedRoots } from './authority-state.ts';
+import type { AuthorityState, RotationStep } from './authority-state.ts';
 import {
   certificatePem,
   commonName,
@@ -24,9 +21,10 @@ import {
   keyIdentifier,
   leafExtensions,
   readSubject,
-  rootExtensions,
   spkiOf,
 } from './certificate.ts';
+import { BACKDATE_MS, mintRoot, mintSerial, pkcs8Pem } from './root.ts';
+import type { SigningRoot } from './root.ts';
 
 /** A minted certificate with its key, ready for a TLS context. */
 export interface LeafMaterial {
@@ -37,10 +35,18 @@ export interface LeafMaterial {
 }
 
 export interface CertificateAuthority {
-  /** The root, for clients to trust. Public. */
+  /** Every root, for clients to trust: one, and two while it is rotated. Public. */
   readonly caPem: string;
   /** A certificate for this host and nothing else. Asynchronous so that a key may live elsewhere later. */
   mintLeaf(host: Host): Promise<LeafMaterial>;
+  /** Called when another root signs from now on: leaves that were minted before are not to be used. */
+  onSwitch(listener: () => void): void;
+}
+
+export interface RotatableAuthority extends CertificateAuthority {
+  readonly state: AuthorityState;
+  /** In force when it resolves, and after any crash. ControlError `conflict` where it does not follow. */
+  take(step: RotationStep, overlapMs: number | null): Promise<AuthorityState>;
 }
 
 interface ItemSealer {
@@ -55,39 +61,40 @@ export interface AuthorityOptions {
   readonly limits: Pick<Limits, 'leafLifeMs'>;
 }
 
-/** Certificate and key in one item, so that two nodes starting at once agree on a pair. */
+/** One item, so that two nodes starting at once agree on a pair, and a step is taken whole. */
 const ITEM = 'certificate_authority';
-const HOUR_MS = 3_600_000;
-const ROOT_LIFE_MS = 3650 * 24 * HOUR_MS;
-/** Clocks of clients are wrong; a leaf is valid an hour before it exists. */
-const BACKDATE_MS = HOUR_MS;
-const SERIAL_BYTES = 16;
 const EMPTY_NAME = commonName(null);
+/** Others may seal the item anew at the same time; that many in a row do not. */
+const TRIES_MAX = 5;
 
-/** Reads the root, or makes it. StartError when it does not open or has expired. */
+/** Reads the roots, or makes the first. StartError when they do not open or the one that signs expired. */
 export async function openCertificateAuthority(
   options: AuthorityOptions,
-): Promise<CertificateAuthority> {
+): Promise<RotatableAuthority> {
   const { instance, vault, clock } = options;
   const stored =
     (await instance.readInstanceItem(ITEM)) ??
-    (await instance.insertInstanceItem(ITEM, vault.sealItem(ITEM, mintRoot(clock.nowMs()))));
-  const pem = openRoot(vault, stored);
-  const keyAt = pem.indexOf('-----BEGIN PRIVATE KEY-----');
-  const caPem = pem.slice(0, keyAt);
-  const root = new X509Certificate(caPem);
-  if (root.validToDate.getTime() <= clock.nowMs()) {
-    throw new StartError(
-      `The certificate authority expired on ${root.validToDate.toISOString().slice(0, 10)}.`,
-      'Check the clock of this machine.',
-    );
-  }
-  return new LocalAuthority(root, caPem, createPrivateKey(pem.slice(keyAt)), options);
+    (await instance.insertInstanceItem(ITEM, seal(vault, firstState(clock.nowMs()))));
+  const authority = new LocalAuthority(openState(vault, stored), options);
+  const endMs = authority.notAfterMs;
+  if (endMs > clock.nowMs()) return authority;
+  throw new StartError(
+    `The certificate authority expired on ${new Date(endMs).toISOString().slice(0, 10)}.`,
+    'Check the clock of this machine.',
+  );
 }
 
-function openRoot(vault: ItemSealer, stored: Uint8Array): string {
+function firstState(nowMs: number): AuthorityState {
+  return { phase: 'steady', active: mintRoot(nowMs) };
+}
+
+function seal(vault: ItemSealer, state: AuthorityState): Uint8Array {
+  return vault.sealItem(ITEM, Buffer.from(formatState(state)));
+}
+
+function openState(vault: ItemSealer, stored: Uint8Array): AuthorityState {
   try {
-    return Buffer.from(vault.openItem(ITEM, stored)).toString('utf8');
+    return parseState(Buffer.from(vault.openItem(ITEM, stored)).toString('utf8'));
   } catch (cause) {
     throw new StartError(
       'The key of the certificate authority cannot be opened.',
@@ -97,81 +104,118 @@ function openRoot(vault: ItemSealer, stored: Uint8Array): string {
   }
 }
 
-/** Certificate and key as PEM, one after the other. */
-function mintRoot(nowMs: number): Buffer {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const spki = spkiOf(publicKey);
-  const name = commonName(`Sallyport CA ${randomBytes(4).toString('hex')}`);
-  const tbs = encodeTbsCertificate({
-    serial: mintSerial(),
-    issuer: name,
-    subject: name,
-    notBeforeMs: nowMs - BACKDATE_MS,
-    notAfterMs: nowMs + ROOT_LIFE_MS,
-    spki,
-    extensions: rootExtensions(spki),
-  });
-  const certificate = encodeCertificate(tbs, sign('sha256', tbs, privateKey));
-  return Buffer.from(certificatePem(certificate) + pkcs8Pem(privateKey));
+/** The root that signs, taken apart once. */
+interface Signer {
+  readonly key: KeyObject;
+  readonly notAfterMs: number;
+  readonly issuer: Uint8Array;
+  readonly issuerKeyId: Uint8Array;
 }
 
-function pkcs8Pem(privateKey: KeyObject): string {
-  return String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+function signerOf({ certPem, keyPem }: SigningRoot): Signer {
+  const root = new X509Certificate(certPem);
+  return {
+    key: createPrivateKey(keyPem),
+    notAfterMs: root.validToDate.getTime(),
+    issuer: readSubject(root.raw),
+    issuerKeyId: keyIdentifier(spkiOf(root.publicKey)),
+  };
 }
 
-/** 127 random bits, always positive and of the same length. */
-function mintSerial(): Buffer {
-  const serial = randomBytes(SERIAL_BYTES);
-  serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
-  return serial;
-}
-
-class LocalAuthority implements CertificateAuthority {
-  readonly caPem: string;
-  readonly #rootKey: KeyObject;
-  readonly #rootNotAfterMs: number;
-  readonly #issuer: Uint8Array;
-  readonly #issuerKeyId: Uint8Array;
+class LocalAuthority implements RotatableAuthority {
+  readonly #options: AuthorityOptions;
   readonly #leafSpki: Buffer;
   readonly #leafKeyPem: string;
-  readonly #clock: Clock;
-  readonly #leafLifeMs: number;
+  readonly #listeners: (() => void)[] = [];
+  #state: AuthorityState;
+  #signer: Signer;
+  #caPem: string;
+  #taking: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    root: X509Certificate,
-    caPem: string,
-    rootKey: KeyObject,
-    options: Pick<AuthorityOptions, 'clock' | 'limits'>,
-  ) {
-    this.caPem = caPem;
-    this.#rootKey = rootKey;
-    this.#rootNotAfterMs = root.validToDate.getTime();
-    this.#issuer = readSubject(root.raw);
-    this.#issuerKeyId = keyIdentifier(spkiOf(root.publicKey));
+  constructor(state: AuthorityState, options: AuthorityOptions) {
+    this.#options = options;
     const leaf = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     this.#leafSpki = spkiOf(leaf.publicKey);
     this.#leafKeyPem = pkcs8Pem(leaf.privateKey);
-    this.#clock = options.clock;
-    this.#leafLifeMs = options.limits.leafLifeMs;
+    this.#state = state;
+    this.#signer = signerOf(state.active);
+    this.#caPem = bundleOf(state);
+  }
+
+  get caPem(): string {
+    return this.#caPem;
+  }
+
+  get state(): AuthorityState {
+    return this.#state;
+  }
+
+  /** Of the root that signs. */
+  get notAfterMs(): number {
+    return this.#signer.notAfterMs;
+  }
+
+  onSwitch(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  take(step: RotationStep, overlapMs: number | null): Promise<AuthorityState> {
+    // One after another: the second judges what the first left.
+    const taken = this.#taking.then(() => this.#take(step, overlapMs));
+    this.#taking = taken.catch(() => undefined);
+    return taken;
+  }
+
+  async #take(step: RotationStep, overlapMs: number | null): Promise<AuthorityState> {
+    const { instance, vault, clock } = this.#options;
+    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+      const stored = await instance.readInstanceItem(ITEM);
+      if (stored === undefined) throw new Error('the certificate authority is not stored');
+      const next = takeStep(openState(vault, stored), step, { nowMs: clock.nowMs(), overlapMs });
+      if (await instance.replaceInstanceItem(ITEM, stored, seal(vault, next))) {
+        this.#enter(next);
+        return next;
+      }
+    }
+    throw new ControlError('conflict', {
+      message: 'The certificate authority is being changed by somebody else: try again.',
+    });
+  }
+
+  #enter(state: AuthorityState): void {
+    const isOther = state.active.certPem !== this.#state.active.certPem;
+    this.#state = state;
+    this.#caPem = bundleOf(state);
+    if (!isOther) return;
+    this.#signer = signerOf(state.active);
+    for (const listener of this.#listeners) listener();
   }
 
   mintLeaf(host: Host): Promise<LeafMaterial> {
-    const nowMs = this.#clock.nowMs();
-    const notAfterMs = Math.min(nowMs + this.#leafLifeMs, this.#rootNotAfterMs);
+    const { clock, limits } = this.#options;
+    const { key, issuer, issuerKeyId } = this.#signer;
+    const nowMs = clock.nowMs();
+    const notAfterMs = Math.min(nowMs + limits.leafLifeMs, this.#signer.notAfterMs);
     const tbs = encodeTbsCertificate({
       serial: mintSerial(),
-      issuer: this.#issuer,
+      issuer,
       subject: EMPTY_NAME,
       notBeforeMs: nowMs - BACKDATE_MS,
       notAfterMs,
       spki: this.#leafSpki,
-      extensions: leafExtensions(host, this.#leafSpki, this.#issuerKeyId),
+      extensions: leafExtensions(host, this.#leafSpki, issuerKeyId),
     });
-    const certificate = encodeCertificate(tbs, sign('sha256', tbs, this.#rootKey));
+    const certificate = encodeCertificate(tbs, sign('sha256', tbs, key));
     return Promise.resolve({
       certPem: certificatePem(certificate),
       keyPem: this.#leafKeyPem,
       notAfterMs,
     });
   }
+}
+
+function bundleOf(state: AuthorityState): string {
+  return trustedRoots(state)
+    .map(({ certPem }) => certPem)
+    .join('');
 }

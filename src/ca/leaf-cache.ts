@@ -1,7 +1,8 @@
 /**
  * Leaves by host, each turned into what the caller needs (`build`: a TLS context). A warm host costs a
  * map look-up and answers synchronously; a cold one is minted once, however many ask at the same time.
- * Bounded; replaced when less than an eighth of the life is left. A failed mint is not remembered.
+ * Bounded; replaced when less than an eighth of the life is left. A failed mint is not remembered, and
+ * what was being minted when everything was dropped is given to who asked for it and not kept.
  */
 import { BoundedMap } from '../kernel/bounded-map.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -26,6 +27,7 @@ export class LeafCache<T> {
   readonly #options: LeafCacheOptions<T>;
   readonly #leaves: BoundedMap<string, Leaf<T>>;
   readonly #minting = new Map<string, Promise<T>>();
+  #generation = 0;
 
   constructor(options: LeafCacheOptions<T>) {
     this.#options = options;
@@ -38,19 +40,29 @@ export class LeafCache<T> {
     if (leaf !== undefined && this.#options.clock.nowMs() < leaf.renewAtMs) return leaf.built;
     const running = this.#minting.get(host.text);
     if (running !== undefined) return running;
-    const minted = this.#mint(host).finally(() => this.#minting.delete(host.text));
+    const minted = this.#mint(host).finally(() => {
+      if (this.#minting.get(host.text) === minted) this.#minting.delete(host.text);
+    });
     this.#minting.set(host.text, minted);
     return minted;
   }
 
+  /** Another root signs: nothing minted before is handed out any more. */
+  clear(): void {
+    this.#generation += 1;
+    this.#leaves.clear();
+    this.#minting.clear();
+  }
+
   async #mint(host: Host): Promise<T> {
     const { mint, build, clock } = this.#options;
+    const generation = this.#generation;
     const startedMs = clock.nowMs();
     const material = await mint(host);
     const built = build(material);
     const lifeMs = material.notAfterMs - startedMs;
     const renewAtMs = material.notAfterMs - lifeMs * RENEW_SHARE;
-    this.#leaves.set(host.text, { built, renewAtMs });
+    if (generation === this.#generation) this.#leaves.set(host.text, { built, renewAtMs });
     return built;
   }
 }

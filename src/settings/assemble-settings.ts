@@ -67,6 +67,7 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
       http1Only: read('egress.http1_only'),
       poolScope: read('egress.pool_scope'),
     },
+    ca: { rotationOverlapMs: read('ca.rotation_overlap') },
     secrets: {
       allowReveal: read('secrets.allow_reveal'),
       allowWidening: read('secrets.allow_widening'),

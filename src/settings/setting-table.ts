@@ -216,6 +216,12 @@ export const SETTINGS = {
     'organization',
     'Who shares connections to origins.',
   ),
+  'ca.rotation_overlap': row(
+    'text',
+    duration.nullable(),
+    null,
+    'How long after `ca rotate` the new CA signs by itself; not set: when `ca rotate --switch` says so.',
+  ),
   'secrets.allow_reveal': row('boolean', flag, false, 'Lets an admin read values back; audited.'),
   'secrets.versions_kept': row(
     'number',

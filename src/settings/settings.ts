@@ -81,6 +81,10 @@ export interface Settings {
     readonly http1Only: readonly string[];
     readonly poolScope: 'organization' | 'sandbox';
   };
+  readonly ca: {
+    /** `null`: an admin switches. */
+    readonly rotationOverlapMs: number | null;
+  };
   readonly secrets: {
     readonly allowReveal: boolean;
     readonly allowWidening: boolean;
