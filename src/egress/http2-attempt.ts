@@ -77,10 +77,11 @@ class Http2Attempt implements Attempt, StreamUser {
 
   #open(): ClientHttp2Stream {
     const { connection, request, body } = this.#options;
-    const hasTrailers = body !== null && request.requestTrailers !== null;
     const stream = connection.session.request(composeHeaders(request), {
       endStream: body === null,
-      waitForTrailers: hasTrailers,
+      // Also where none will come: else the runtime ends the stream before it resets it, and a body cut
+      // short would pass for complete.
+      waitForTrailers: body !== null,
     });
     this.#watchEnd(stream);
     stream
@@ -105,7 +106,7 @@ class Http2Attempt implements Attempt, StreamUser {
       if (!this.#isOver && stream.id !== undefined) this.#options.sink.onHeadWritten();
     });
     if (body === null) this.#watchHead();
-    else this.#sendBody(stream, body, hasTrailers);
+    else this.#sendBody(stream, body);
     return stream;
   }
 
@@ -171,16 +172,14 @@ class Http2Attempt implements Attempt, StreamUser {
     );
   }
 
-  #sendBody(stream: ClientHttp2Stream, body: BodyStream, hasTrailers: boolean): void {
+  #sendBody(stream: ClientHttp2Stream, body: BodyStream): void {
     const { request, limits } = this.#options;
     this.#isUploading = true;
     this.#watchSilence(limits.bodySilenceTimeoutMs, 'UND_ERR_BODY_TIMEOUT');
-    if (hasTrailers) {
-      stream.on('wantTrailers', () => {
-        stream.sendTrailers(composeTrailers(request.requestTrailers?.() ?? NO_TRAILERS));
-      });
-    }
     stream
+      .on('wantTrailers', () => {
+        stream.sendTrailers(composeTrailers(request.requestTrailers?.() ?? NO_TRAILERS));
+      })
       .on('drain', () => {
         this.#isBlocked = false;
         this.#timer?.refresh();
@@ -188,6 +187,7 @@ class Http2Attempt implements Attempt, StreamUser {
       })
       .on('finish', () => {
         this.#isUploading = false;
+        if (!this.#isOver && !this.#hasResponse) this.#watchHead();
       });
     body
       .on('data', (chunk: Buffer) => {
@@ -204,8 +204,9 @@ class Http2Attempt implements Attempt, StreamUser {
           this.#fail(lengthError());
           return;
         }
+        // What is left waits for the origin's window.
+        this.#isBlocked = true;
         stream.end();
-        if (!this.#hasResponse) this.#watchHead();
       })
       .on('error', (error: Error) => this.#fail(error));
     body.resume();

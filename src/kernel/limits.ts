@@ -165,8 +165,11 @@ export const FIXED = {
    */
   http2StreamWindowBytes: 1024 * 1024,
   http2SessionWindowBytes: 8 * 1024 * 1024,
-  /** What the runtime holds for one HTTP/2 connection: frames to be written, heads, streams. Megabytes. */
-  http2SessionMemoryMb: 16,
+  /**
+   * What the runtime holds for one HTTP/2 connection: heads, streams, bodies that wait for a window (up to
+   * 192 KiB of each of 128 streams). Beyond it, it resets streams. Megabytes.
+   */
+  http2SessionMemoryMb: 32,
   /** Entries in one SETTINGS frame; there are eight settings. */
   http2SettingsMax: 32,
   /** PING and SETTINGS frames of one peer in a second. */

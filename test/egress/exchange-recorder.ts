@@ -17,6 +17,7 @@ export class ExchangeRecorder implements UpstreamObserver {
   body = '';
   trailers: readonly string[] = [];
   failure: Refusal | undefined;
+  http2ErrorCode: number | undefined;
   exchange: UpstreamExchange | undefined;
   isPausing = false;
   readonly done: Promise<void>;
@@ -51,8 +52,9 @@ export class ExchangeRecorder implements UpstreamObserver {
     this.trailers = trailers;
     this.#finish();
   }
-  onFailure(refusal: Refusal): void {
+  onFailure(refusal: Refusal, http2ErrorCode?: number): void {
     this.calls.push('failure');
+    this.http2ErrorCode = http2ErrorCode;
     this.failure = refusal;
     this.#finish();
     this.#respond();
