@@ -18,6 +18,7 @@ import { StartError } from '../src/kernel/errors.ts';
 import { ApiKeyService } from '../src/organizations/api-key-service.ts';
 import { bootstrapOrganization } from '../src/organizations/bootstrap.ts';
 import { OrganizationService } from '../src/organizations/organization-service.ts';
+import { settleRootKey } from '../src/organizations/root-key.ts';
 import { parseHostPattern } from '../src/policy/host-pattern.ts';
 import type { HostPattern } from '../src/policy/host-pattern.ts';
 import { loadCatalogue } from '../src/providers/catalogue.ts';
@@ -45,6 +46,8 @@ export interface PlaneParts {
   readonly closers: (() => Promise<void>)[];
   /** `SALLYPORT_BOOTSTRAP_KEY`. */
   readonly bootstrapKey: string | null;
+  /** `SALLYPORT_ROOT_KEY`. */
+  readonly rootKey: string | null;
 }
 
 /** Rejects with StartError; what was opened is in `closers`. */
@@ -53,6 +56,7 @@ export async function startPlanes({
   core,
   closers,
   bootstrapKey,
+  rootKey,
 }: PlaneParts): Promise<Sallyport> {
   const neverIntercept = settings.egress.neverIntercept.map((text) =>
     parseHostPattern(text, 'any'),
@@ -62,6 +66,7 @@ export async function startPlanes({
     ...core,
     settings,
     opener: core.vault,
+    publicPrefixes: services.catalogue.list().map(({ tokenShape }) => tokenShape.prefix),
     neverIntercept,
     parentCredentials: composeParentCredentials(settings, { ...core, opener: core.vault }),
   });
@@ -134,6 +139,9 @@ export async function startPlanes({
     clock: core.clock,
     bootstrapKey,
   });
+  if (rootKey !== null) {
+    await settleRootKey({ organizations: core.store.organizations, clock: core.clock }, rootKey);
+  }
   return {
     proxyAddress,
     proxyTlsAddress:

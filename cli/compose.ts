@@ -13,6 +13,8 @@ export interface SallyportOptions {
   readonly environment: {
     /** `SALLYPORT_BOOTSTRAP_KEY`: the first admin key instead of a minted one. */
     readonly bootstrapKey: string | null;
+    /** `SALLYPORT_ROOT_KEY`: a key that acts on every organization. */
+    readonly rootKey?: string | null;
     /** `SALLYPORT_MASTER_KEY`: base64 of 32 bytes, instead of the key file. */
     readonly masterKey: string | null;
   };
@@ -34,7 +36,8 @@ export async function startSallyport(options: SallyportOptions): Promise<Sallypo
     for (const close of closers.toReversed()) await close();
   };
   try {
-    return await startPlanes({ settings, core, closers, bootstrapKey: environment.bootstrapKey });
+    const { bootstrapKey, rootKey = null } = environment;
+    return await startPlanes({ settings, core, closers, bootstrapKey, rootKey });
   } catch (error) {
     await closeAll();
     throw error;

@@ -41,7 +41,12 @@ const HEARTBEAT_MS = 60_000;
 const REVOKE_ATTEMPTS = 5;
 
 /** What the environment of this process holds that the command must not see. */
-const WITHHELD = ['SALLYPORT_API_KEY', 'SALLYPORT_BOOTSTRAP_KEY', 'SALLYPORT_MASTER_KEY'];
+const WITHHELD = [
+  'SALLYPORT_API_KEY',
+  'SALLYPORT_BOOTSTRAP_KEY',
+  'SALLYPORT_ROOT_KEY',
+  'SALLYPORT_MASTER_KEY',
+];
 
 /** Every usable secret under the variable that follows from its name. CommandFault when two collide. */
 export async function readUsableSecrets(admin: AdminClient): Promise<Record<string, string>> {

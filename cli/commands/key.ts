@@ -1,6 +1,7 @@
 /**
  * `sallyport key …`: the master key that seals every value. Which keys there are and what needs them;
- * sealing everything with the first one, or with a new one. A key itself is never shown.
+ * sealing everything with the first one, or with a new one. A master key itself is never shown. And
+ * `create-root`: an API key that acts on every organization.
  */
 import type { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
@@ -8,6 +9,7 @@ import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admi
 import type { KeyUseView, RewrapProgress } from '../admin-shapes.ts';
 import { CommandFault } from '../command-fault.ts';
 import { printJson, printLine, printTable } from '../output.ts';
+import { addSettingOptions, readSettings, type SettingOptions } from '../setting-options.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface RotateOptions extends ConnectionOptions {
@@ -17,16 +19,37 @@ interface RotateOptions extends ConnectionOptions {
 const DOING = 'sealing with the master key';
 
 export function register(program: Command, terminal: Terminal): void {
-  const key = program.command('key').description('the master key');
+  const key = program.command('key').description('the master key, and root keys');
   addConnectionOptions(key.command('status'))
     .description('which keys there are, and how much is sealed with each')
     .action((options: ConnectionOptions) => showKeys(terminal, options));
+  addSettingOptions(key.command('create-root'))
+    .description('make a root key in the database of a server that is not running; shown once')
+    .action((options: SettingOptions) => createRoot(terminal, options));
   addConnectionOptions(key.command('rotate'))
     .description(
       'seal everything with the first key of the key file; may be run again after a crash',
     )
     .option('--new', 'make a new key and put it first into the key file')
     .action((options: RotateOptions) => rotate(terminal, options));
+}
+
+/** Whoever may write to the data directory may do this: it is what root means. */
+async function createRoot(terminal: Terminal, options: SettingOptions): Promise<void> {
+  const { settings } = await readSettings(terminal, options);
+  const { startStore } = await import('../../src/store/start-store.ts');
+  const { createRootKey } = await import('../../src/organizations/root-key.ts');
+  const { createLogger } = await import('../../src/observe/logger.ts');
+  const { systemClock: clock } = await import('../../src/kernel/clock.ts');
+  const { store: database, dataDir } = settings;
+  const logger = createLogger(settings.log);
+  const store = await startStore({ url: database.url, dataDir, logger, clock });
+  try {
+    const rootKey = await createRootKey({ organizations: store.organizations, clock });
+    printLine(terminal, `${rootKey}  (shown once)`);
+  } finally {
+    await store.close();
+  }
 }
 
 async function showKeys(terminal: Terminal, options: ConnectionOptions): Promise<void> {

@@ -31,6 +31,7 @@ async function serve(terminal: Terminal, options: ServeOptions): Promise<void> {
     settings,
     environment: {
       bootstrapKey: environment['SALLYPORT_BOOTSTRAP_KEY'] ?? null,
+      rootKey: environment['SALLYPORT_ROOT_KEY'] ?? null,
       masterKey: environment['SALLYPORT_MASTER_KEY'] ?? null,
     },
   });

@@ -131,6 +131,7 @@ export class ApiKeyService {
   /** ControlError `not_found`, or `conflict` for the last admin key. */
   async delete(actor: Actor, id: string): Promise<void> {
     const found = (await this.list(actor)).find((key) => key.id === id);
+    if (found?.role === 'root') checkRole(actor, 'instance');
     if (found === undefined || !(await this.#store.deleteApiKey(actor.organizationId, id))) {
       throw new ControlError('not_found');
     }

@@ -19,7 +19,16 @@ export interface BootstrapOptions {
 export const DEFAULT_NAME = 'default';
 
 /** A header carries it, and it must not be guessable by hand. */
-const BOOTSTRAP_KEY = /^[\x21-\x7e]{8,512}$/;
+const CHOSEN_KEY = /^[\x21-\x7e]{8,512}$/;
+
+export function isUsableKey(key: string): boolean {
+  return CHOSEN_KEY.test(key);
+}
+
+/** The beginning, to recognize it in a list; of a short one less. */
+export function showPrefix(key: string): string {
+  return key.slice(0, Math.min(12, Math.floor(key.length / 2)));
+}
 
 /** The key to print once; `null` when there is nothing to print. StartError for an unusable key. */
 export async function bootstrapOrganization(
@@ -30,7 +39,7 @@ export async function bootstrapOrganization(
   // Not "is it new": a start that died between the two writes must not lock everybody out. The last
   // admin key cannot be deleted, so this is true only before the first one exists.
   if ((await organizations.listApiKeys(organization.id)).length > 0) return { adminKey: null };
-  if (bootstrapKey !== null && !BOOTSTRAP_KEY.test(bootstrapKey)) {
+  if (bootstrapKey !== null && !isUsableKey(bootstrapKey)) {
     throw new StartError(
       'SALLYPORT_BOOTSTRAP_KEY cannot be used as an API key.',
       'Use 8 to 512 printable ASCII characters without spaces, for example sp_live_ and 43 random ones.',
@@ -44,7 +53,7 @@ export async function bootstrapOrganization(
     role: 'admin',
     subject: 'serviceaccount:bootstrap',
     keyHash: hashToken(key),
-    keyPrefix: key.slice(0, Math.min(12, Math.floor(key.length / 2))),
+    keyPrefix: showPrefix(key),
     workspaceIds: null,
     secretIds: null,
     createdAtMs: clock.nowMs(),

@@ -19,6 +19,7 @@ const KEYS_SHOWN_MAX = 12;
 /** Variables with our prefix that are no settings: credentials and the client's own. */
 const OTHER_VARIABLES: ReadonlySet<string> = new Set([
   'SALLYPORT_BOOTSTRAP_KEY',
+  'SALLYPORT_ROOT_KEY',
   'SALLYPORT_MASTER_KEY',
   'SALLYPORT_CONFIG',
   'SALLYPORT_URL',
