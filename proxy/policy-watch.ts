@@ -3,9 +3,11 @@
  * what its sandbox has open; a sweep does the same for deadlines that pass without a change (expiry of a
  * sandbox, a token, a secret). New requests need nothing from here: they read the current snapshot.
  */
+import type { ClientIdentity } from '../src/egress/upstream.ts';
 import { Refusal } from '../src/kernel/errors.ts';
 import { FIXED } from '../src/kernel/limits.ts';
 import { decideNetwork } from '../src/policy/decide-network.ts';
+import { readTombstoneAt } from '../src/policy/match-rule.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
 import { parseHost } from '../src/wire/host.ts';
 import { authenticateAgain } from './authenticate.ts';
@@ -87,6 +89,11 @@ async function judgeSandbox(plane: DataPlane, sandboxId: string): Promise<void> 
         origin.address,
       ),
   );
+  // And those that showed a certificate it may not show any more: what is on them has its grace.
+  plane.upstream.retireWhere(
+    ({ sandboxId: user, clientIdentity }) =>
+      user === sandboxId && clientIdentity !== null && !isShown(snapshot, clientIdentity, nowMs),
+  );
   for (const connection of plane.open.connectionsOf(sandboxId)) {
     await judgeConnection(plane, snapshot, connection, nowMs);
   }
@@ -142,6 +149,12 @@ function graceOf(plane: DataPlane, exchange: OpenExchange): void {
     exchange.closeByPolicy();
   }, plane.limits.inflightGraceMs);
   timer.unref();
+}
+
+function isShown(snapshot: Snapshot, { secretId }: ClientIdentity, nowMs: number): boolean {
+  return snapshot.bindings.some(
+    (binding) => binding.secretId === secretId && readTombstoneAt(binding, nowMs) === null,
+  );
 }
 
 function isUsable(snapshot: Snapshot, used: UsedSecret, nowMs: number): boolean {

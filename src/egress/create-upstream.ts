@@ -39,6 +39,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       return exchange;
     },
     closeWhere: (isDenied) => pools.closeWhere(isDenied),
+    retireWhere: (isOver) => pools.retireWhere(isOver),
     get connections() {
       return pools.connections;
     },

@@ -107,6 +107,11 @@ export class Http2Connection {
     }
   }
 
+  /** Takes no more streams; goes when the last one ends. */
+  retire(): void {
+    this.#isEnding = true;
+  }
+
   hasRoomFor(sandboxId: string): boolean {
     if (this.isEnding) return false;
     const max = Math.min(this.#limits.http2StreamsMax, this.#peerStreamsMax);

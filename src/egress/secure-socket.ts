@@ -9,6 +9,7 @@ import type { SecureContext, TLSSocket } from 'node:tls';
 import { systemClock } from '../kernel/clock.ts';
 import { timeoutRefusal, tlsRefusal } from './dial-fault.ts';
 import type { Peer } from './dial-fault.ts';
+import { watchTlsFault } from './late-tls-fault.ts';
 import { abortError } from './race-addresses.ts';
 import type { Trust } from './trust.ts';
 
@@ -65,6 +66,7 @@ export function secureSocket(socket: Socket, options: SecureOptions): Promise<TL
         return;
       }
       settle();
+      watchTlsFault(secured);
       const verifiedMs = secured.isSessionReused() ? options.session?.verifiedMs : undefined;
       keepSessions(verifiedMs ?? systemClock.monotonicMs());
       resolve(secured);

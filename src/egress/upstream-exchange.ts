@@ -12,6 +12,7 @@ import { exchangeRefusal, isConnectionFault, protocolRefusal } from './exchange-
 import type { ResponseProgress } from './exchange-fault.ts';
 import { startHttp2Attempt } from './http2-attempt.ts';
 import { StreamFault } from './http2-fault.ts';
+import { readTlsFault } from './late-tls-fault.ts';
 import { startNodeAttempt } from './node-attempt.ts';
 import type { ConnectionKind, ConnectionLimits, OriginConnection } from './origin-connection.ts';
 import { RequestBody } from './request-body.ts';
@@ -160,8 +161,9 @@ export class OriginExchange implements UpstreamExchange, ConnectionWaiter, Attem
     this.#observer.onEnd(trailers);
   }
 
-  onFault(error: Error): void {
+  onFault(reported: Error): void {
     if (this.#isOver) return;
+    const error = this.#readCause(reported);
     if (this.#mayTryAgain(error)) {
       this.#isSecondTry = true;
       this.#newerThan = this.#connection?.serial ?? 0;
@@ -173,6 +175,12 @@ export class OriginExchange implements UpstreamExchange, ConnectionWaiter, Attem
     }
     const refusal = exchangeRefusal(error, this.#progress);
     this.onRefusal(refusal, error instanceof StreamFault ? error.http2ErrorCode : undefined);
+  }
+
+  /** An alert says more than the end of the connection that it brings about. */
+  #readCause(reported: Error): Error {
+    if (this.#progress !== 'nothing' || this.#connection === undefined) return reported;
+    return readTlsFault(this.#connection.socket) ?? reported;
   }
 
   #mayTryAgain(error: Error): boolean {

@@ -127,6 +127,16 @@ export class UpstreamPools {
     }
   }
 
+  /** Idle ones are closed; busy ones finish what is on them and take nothing more. */
+  retireWhere(isOver: (origin: Origin) => boolean): void {
+    for (const connection of this.#connections) {
+      if (!isOver(connection.origin)) continue;
+      if (connection.isIdle) this.discard(connection);
+      else if (connection.kind === 'http2') connection.retire();
+      else connection.isTainted = true;
+    }
+  }
+
   close(): void {
     const refusal = new Refusal('shutting_down');
     this.#dialing.abort(refusal);

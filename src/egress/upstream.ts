@@ -112,6 +112,8 @@ export interface Upstream {
   closeWhere(
     isDenied: (origin: Omit<Origin, 'addresses'> & { readonly address: Address }) => boolean,
   ): void;
+  /** Closes idle connections whose pool `isOver`; the busy ones end with the exchanges on them. */
+  retireWhere(isOver: (origin: Omit<Origin, 'addresses'>) => boolean): void;
   /** Open connections, for the gauge and the bound. */
   readonly connections: number;
   close(): Promise<void>;

@@ -258,9 +258,9 @@ describe('TCP', () => {
     const reason = new Error('enough');
     abort.abort(reason);
     await expect(pending).rejects.toBe(reason);
-    await expect(
-      dialer.dialTcp(tcpTo([blackhole], 9), { signal: abort.signal }),
-    ).rejects.toBe(reason);
+    await expect(dialer.dialTcp(tcpTo([blackhole], 9), { signal: abort.signal })).rejects.toBe(
+      reason,
+    );
   });
 
   test('half-open is kept: the far end may finish first', async () => {

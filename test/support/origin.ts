@@ -23,6 +23,8 @@ export interface RecordedRequest {
   readonly connection: number;
   /** What TLS said: the server name, or `null` on plain HTTP. */
   readonly serverName: string | null;
+  /** CN of the client certificate that was shown; `null` without one. */
+  readonly clientName: string | null;
   /** It was an `Upgrade` request handed to `onUpgrade`. */
   readonly upgrade: boolean;
 }
@@ -39,6 +41,8 @@ export type UpgradeHandler = (request: http.IncomingMessage, socket: Socket, hea
 export interface OriginOptions {
   /** TLS when given. */
   readonly leaf?: TestLeaf;
+  /** PEM of the authority client certificates must come from; then one is demanded. */
+  readonly clientCa?: string;
   /** By path (query cut); `*` for the rest. Default: 200 with `{"ok":true}`. */
   readonly handlers?: Readonly<Record<string, OriginHandler>>;
   readonly onUpgrade?: UpgradeHandler;
@@ -57,6 +61,7 @@ interface Recording {
   rawTrailers: readonly string[];
   connection: number;
   serverName: string | null;
+  clientName: string | null;
   upgrade: boolean;
 }
 
@@ -69,6 +74,12 @@ const answerOk: OriginHandler = async (_request, response, body) => {
 function serverNameOf(socket: Socket): string | null {
   if (!('encrypted' in socket)) return null;
   const name = (socket as TLSSocket).servername;
+  return typeof name === 'string' ? name : null;
+}
+
+function clientNameOf(socket: Socket): string | null {
+  if (!('encrypted' in socket)) return null;
+  const name: unknown = (socket as TLSSocket).getPeerCertificate()?.subject?.CN;
   return typeof name === 'string' ? name : null;
 }
 
@@ -94,11 +105,12 @@ export class Origin implements AsyncDisposable {
 
   private constructor(options: OriginOptions) {
     this.#options = options;
-    const { leaf } = options;
+    const { leaf, clientCa } = options;
+    const demand = clientCa === undefined ? {} : { ca: clientCa, requestCert: true };
     this.#server =
       leaf === undefined
         ? http.createServer()
-        : https.createServer({ cert: leaf.certPem, key: leaf.keyPem });
+        : https.createServer({ cert: leaf.certPem, key: leaf.keyPem, ...demand });
     this.#server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 10_000;
     this.#server.on('connection', (socket: Socket) => this.#track(socket));
     this.#server.on(leaf === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
@@ -197,6 +209,7 @@ export class Origin implements AsyncDisposable {
       rawTrailers: [],
       connection: this.#connections.get(request.socket) ?? 0,
       serverName: serverNameOf(request.socket),
+      clientName: clientNameOf(request.socket),
       upgrade,
     };
     this.requests.push(recording);

@@ -2,7 +2,7 @@
  * A certificate authority for tests, made at run time and thrown away with the process: its root, good
  * leaves for any names, and the faulty ones a verifier must refuse (RFC 5280). Not used by the product.
  */
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
@@ -39,6 +39,14 @@ export interface LeafFault {
   readonly weakKey?: boolean;
   /** The authority signed it with SHA-1. */
   readonly sha1?: boolean;
+  /** Not for servers but for clients; the first name is its subject. */
+  readonly client?: boolean;
+}
+
+/** An authority below another one. */
+export interface SubordinatePlan {
+  /** It may certify names below this one only (RFC 5280 4.2.1.10). */
+  readonly permittedName?: string;
 }
 
 interface KeyPair {
@@ -47,6 +55,8 @@ interface KeyPair {
 }
 
 const DAY_MS = 86_400_000;
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
 /** signature algorithm OIDs by key type and digest. */
 const SIGNATURES: Readonly<Record<string, string>> = {
@@ -85,6 +95,11 @@ interface CertificatePlan {
   readonly extensions: readonly Buffer[];
 }
 
+/** What is between the version and the signature, signed. */
+function signed(body: Buffer, algorithm: Buffer, signer: KeyPair, digest: string): Buffer {
+  return sequence(body, algorithm, bitString(sign(digest, body, signer.privateKey)));
+}
+
 function signCertificate(plan: CertificatePlan): string {
   const type = plan.signer.privateKey.asymmetricKeyType ?? 'ec';
   const parts = [oid(SIGNATURES[`${type} ${plan.digest}`] ?? '')];
@@ -101,45 +116,86 @@ function signCertificate(plan: CertificatePlan): string {
     publicKeyDer(plan.keys),
     tlv(0xa3, sequence(...plan.extensions)),
   );
-  const signature = sign(plan.digest, body, plan.signer.privateKey);
-  return toPem('CERTIFICATE', sequence(body, algorithm, bitString(signature)));
+  return toPem('CERTIFICATE', signed(body, algorithm, plan.signer, plan.digest));
 }
 
-/** One authority: a root key and what it signs. */
+/** The serial number of a certificate, as its DER integer. */
+function serialOf(certPem: string): Buffer {
+  const hex = new X509Certificate(certPem).serialNumber;
+  return integer(Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex'));
+}
+
+/** One authority: a key and what it signs. */
 export class TestAuthority {
   readonly caPem: string;
   readonly #name: string;
   readonly #keys: KeyPair;
 
-  /** `name` becomes the root's CN, so that two authorities can be told apart in messages. */
-  constructor(name = 'Sallyport test authority') {
+  /** `name` becomes its CN, so that two authorities can be told apart in messages. A root without `parent`. */
+  constructor(
+    name = 'Sallyport test authority',
+    parent: TestAuthority | null = null,
+    { permittedName }: SubordinatePlan = {},
+  ) {
     this.#name = name;
     this.#keys = makeKeys(false);
+    const signer = parent === null ? this.#keys : parent.#keys;
+    const extensions = [
+      extension('2.5.29.19', true, sequence(boolean(true))),
+      extension('2.5.29.15', true, tlv(0x03, Buffer.from([1, 0x06]))),
+      extension('2.5.29.14', false, octetString(keyId(this.#keys))),
+    ];
+    if (parent !== null) {
+      extensions.push(extension('2.5.29.35', false, sequence(tlv(0x80, keyId(signer)))));
+    }
+    if (permittedName !== undefined) {
+      const subtree = sequence(tlv(0x82, Buffer.from(permittedName)));
+      extensions.push(extension('2.5.29.30', true, sequence(tlv(0xa0, subtree))));
+    }
     this.caPem = signCertificate({
       subject: name,
-      issuer: name,
+      issuer: parent === null ? name : parent.#name,
       keys: this.#keys,
-      signer: this.#keys,
+      signer,
       digest: 'sha256',
       fromMs: Date.now() - 3 * DAY_MS,
       untilMs: Date.now() + 60 * DAY_MS,
-      extensions: [
-        extension('2.5.29.19', true, sequence(boolean(true))),
-        extension('2.5.29.15', true, tlv(0x03, Buffer.from([1, 0x06]))),
-        extension('2.5.29.14', false, octetString(keyId(this.#keys))),
-      ],
+      extensions,
     });
+  }
+
+  /** A revocation list (RFC 5280 5.1) with these certificates; it was due yesterday when `isStale`. */
+  mintCrl(revoked: readonly TestLeaf[], { isStale = false } = {}): string {
+    const algorithm = sequence(oid(SIGNATURES['ec sha256'] ?? ''));
+    const entries = revoked.map(({ certPem }) =>
+      sequence(serialOf(certPem), utcTime(Date.now() - DAY_MS)),
+    );
+    const body = sequence(
+      integer(Buffer.from([1])),
+      algorithm,
+      commonName(this.#name),
+      utcTime(Date.now() - 2 * DAY_MS),
+      utcTime(Date.now() + (isStale ? -1 : 5) * DAY_MS),
+      ...(entries.length === 0 ? [] : [sequence(...entries)]),
+      tlv(0xa0, sequence(extension('2.5.29.35', false, sequence(tlv(0x80, keyId(this.#keys)))))),
+    );
+    return toPem('X509 CRL', signed(body, algorithm, this.#keys, 'sha256'));
   }
 
   /** A leaf for `names` (DNS names, `*.x` wildcards or addresses), with the given faults. */
   mintLeaf(names: readonly string[], fault: LeafFault = {}): TestLeaf {
     const keys = makeKeys(fault.weakKey === true);
     const signer = fault.selfSigned === true ? keys : this.#keys;
-    const subject = fault.commonNameOnly === true ? (names[0] ?? '') : 'test leaf';
+    const isNamed = fault.commonNameOnly === true || fault.client === true;
+    const subject = isNamed ? (names[0] ?? '') : 'test leaf';
     const shiftMs = fault.notYetValid === true ? 4 * DAY_MS : 0;
     const extensions = [
       extension('2.5.29.15', true, tlv(0x03, Buffer.from([7, 0x80]))),
-      extension('2.5.29.37', false, sequence(oid('1.3.6.1.5.5.7.3.1'))),
+      extension(
+        '2.5.29.37',
+        false,
+        sequence(oid(fault.client === true ? CLIENT_AUTH : SERVER_AUTH)),
+      ),
       extension('2.5.29.14', false, octetString(keyId(keys))),
       extension('2.5.29.35', false, sequence(tlv(0x80, keyId(signer)))),
     ];
