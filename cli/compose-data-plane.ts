@@ -3,8 +3,10 @@
  * composition root; the other half is `compose.ts`.
  */
 import { networkInterfaces } from 'node:os';
+import { probeOrigin } from '../proxy/probe.ts';
 import { startProxy } from '../proxy/start-proxy.ts';
 import type { RunningProxy } from '../proxy/start-proxy.ts';
+import { DecoderRoom } from '../proxy/content-decoder.ts';
 import { createLeafContexts } from '../proxy/leaf-contexts.ts';
 import { OpenConnections } from '../proxy/open-connections.ts';
 import { RequestMeter } from '../proxy/request-meter.ts';
@@ -17,12 +19,16 @@ import { createUpgradeDialer } from '../src/egress/upgrade-exchange.ts';
 import type { ParentCredentials } from '../src/egress/parent-proxy.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import type { Logger } from '../src/kernel/logger.ts';
+import { MaskBook } from '../src/mask/mask-book.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
 import type { NetworkEnvironment } from '../src/policy/decide-network.ts';
 import { matchesAnyHost, parseHostPattern } from '../src/policy/host-pattern.ts';
 import type { HostPattern } from '../src/policy/host-pattern.ts';
 import type { PolicyFeed } from '../src/policy/policy-feed.ts';
+import type { RequestHead } from '../src/policy/request-head.ts';
+import type { Snapshot } from '../src/policy/snapshot.ts';
 import type { ValueOpener } from '../src/policy/value-opener.ts';
+import type { ProbeAnswer } from '../src/secrets/secret-tester.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import type { UsageBook } from '../src/usage/usage-store.ts';
 import { parseHost } from '../src/wire/host.ts';
@@ -33,6 +39,8 @@ interface DataPlaneParts {
   readonly settings: Settings;
   readonly feed: PolicyFeed;
   readonly opener: ValueOpener;
+  /** What keys of known providers begin with. */
+  readonly publicPrefixes: readonly string[];
   readonly trail: Trail;
   readonly usage: UsageBook;
   readonly authority: CertificateAuthority;
@@ -53,6 +61,8 @@ export interface ComposedDataPlane {
   /** A further listener of this instance, never to be dialled (the admin API). */
   addListener(address: ListenerAddress): void;
   upstreamConnections(): number;
+  /** One request with a secret that nobody's client sent. */
+  probe(snapshot: Snapshot, head: RequestHead, secretId: string): Promise<ProbeAnswer>;
   /** Drains the proxy, then ends what led outside. */
   close(): Promise<void>;
 }
@@ -109,6 +119,8 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     dialer,
     upstream,
     upgrades: createUpgradeDialer({ dialer, limits }),
+    masks: new MaskBook({ publicPrefixes: parts.publicPrefixes }),
+    decoders: new DecoderRoom(),
     leaves: createLeafContexts({
       authority: parts.authority,
       clock,
@@ -134,6 +146,7 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     open: plane.open,
     addListener: (address) => listeners.push(address),
     upstreamConnections: () => upstream.connections,
+    probe: (snapshot, head, secretId) => probeOrigin(plane, snapshot, head, secretId),
     close: async () => {
       await proxy.close();
       await upstream.close();

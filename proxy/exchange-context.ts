@@ -1,5 +1,7 @@
 /** What exchanges are given and hand on: shapes only, shared by the steps of `exchange.ts`. */
 import type { UpstreamRequest } from '../src/egress/upstream.ts';
+import type { InjectedForm } from '../src/inject/compose-request.ts';
+import type { ResponseMask } from '../src/mask/mask-book.ts';
 import type { Winner } from '../src/policy/decision.ts';
 import type { TokenHolder } from '../src/policy/policy-feed.ts';
 import type { Authority } from '../src/wire/host.ts';
@@ -22,6 +24,9 @@ export interface ExchangeContext {
 export interface Prepared {
   readonly request: UpstreamRequest;
   readonly winners: readonly Winner[];
+  /** What went out, and what of it to look for in the answer; `undefined` where nothing did. */
+  readonly injected: readonly InjectedForm[];
+  readonly mask: ResponseMask | undefined;
   /** Where a rotation overlaps: the request once more with the version before, or `null`; see `overlap-retry.ts`. */
   readonly prepareRetry: (() => Promise<Prepared | null>) | null;
 }

@@ -5,6 +5,7 @@
  */
 import { composeRequest } from '../src/inject/compose-request.ts';
 import { composeTrailers } from '../src/inject/compose-trailers.ts';
+import { askForIdentity } from '../src/inject/identity-coding.ts';
 import { Refusal } from '../src/kernel/errors.ts';
 import { mintRequestId } from '../src/kernel/ids.ts';
 import type { Origin, UpstreamRequest } from '../src/egress/upstream.ts';
@@ -94,9 +95,8 @@ export async function prepareExchange(
     fields: client.fields,
   };
   const winners = selectSecrets(plane, snapshot, head, record);
-  const compose = (to: Origin, placed: readonly Winner[]) => ({
-    request: composeUpstream(context, client, framing, head, to, placed),
-  });
+  const compose = (to: Origin, placed: readonly Winner[]) =>
+    composeUpstream(context, client, framing, head, to, placed);
   return {
     ...compose(origin, winners),
     winners,
@@ -130,24 +130,26 @@ function composeUpstream(
   head: RequestHead,
   origin: Origin,
   winners: readonly Winner[],
-): UpstreamRequest {
+): Pick<Prepared, 'request' | 'injected' | 'mask'> {
   const opened = winners.map((winner) => ({
     winner,
     value: context.plane.opener.openValue(winner.permit),
   }));
   const { connectionOptions } = framing;
   const composed = composeRequest({ head, winners: opened, connectionOptions });
+  const { injected } = composed;
+  const mask = context.plane.masks.maskFor(injected);
   const hasBody = framing.bodyKind !== 'none';
   const mayHaveTrailers =
     client.protocol === 'h2'
       ? hasBody
       : framing.bodyKind === 'chunked' && hasField(client.fields, 'trailer');
-  return {
+  const request: UpstreamRequest = {
     origin: withClientIdentity(origin, opened),
     protocol: client.protocol,
     method: client.method,
     target: composed.target,
-    fields: composed.fields,
+    fields: mask?.reason === null ? askForIdentity(composed.fields) : composed.fields,
     neverIndexed: composed.setFields,
     hostField: formatAuthority(context.target, context.scheme === 'https' ? 443 : 80),
     body: hasBody ? client.body : null,
@@ -157,6 +159,7 @@ function composeUpstream(
     requestTrailers: mayHaveTrailers ? () => composeTrailers(client.trailers(), winners) : null,
     replayable: REPLAYABLE.has(client.method) || hasField(client.fields, 'idempotency-key'),
   };
+  return { request, injected, mask };
 }
 
 /** What a record needs of a request: also of one that could not be parsed. */

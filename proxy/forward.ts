@@ -9,13 +9,16 @@ import type {
   UpstreamObserver,
   UpstreamResponseHead,
 } from '../src/egress/upstream.ts';
-import type { Winner } from '../src/policy/decision.ts';
+import type { InjectedForm } from '../src/inject/compose-request.ts';
 import { withoutFields } from '../src/wire/field-list.ts';
 import type { ClientListener, ClientStream } from './client-stream.ts';
 import type { DataPlane } from './data-plane.ts';
 import { CredentialUse } from './credential-use.ts';
+import { dispatchPrepared } from './decoded-exchange.ts';
 import type { ExchangeContext, Prepared } from './exchange-context.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
+import { responseSink } from './masked-response.ts';
+import type { ResponseSink } from './masked-response.ts';
 import { changedVersions, OverlapExchange } from './overlap-retry.ts';
 import { refuse } from './refuse.ts';
 import { clientFields } from './response-fields.ts';
@@ -27,13 +30,13 @@ export function forward(
   record: ExchangeRecord,
   prepared: Prepared,
 ): void {
-  const forwarding = new Forwarding(context, client, record, prepared.winners);
+  const forwarding = new Forwarding(context, client, record, prepared);
   if (prepared.prepareRetry === null) {
-    forwarding.attach(context.plane.upstream.dispatch(prepared.request, forwarding));
+    forwarding.attach(dispatchPrepared(context.plane, prepared, forwarding));
     return;
   }
   const exchange = new OverlapExchange(context, forwarding, prepared.prepareRetry);
-  exchange.start(prepared.request);
+  exchange.start(prepared);
   forwarding.attach(exchange);
 }
 
@@ -43,19 +46,24 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   readonly #client: ClientStream;
   readonly #record: ExchangeRecord;
   #use: CredentialUse;
+  #injected: readonly InjectedForm[];
+  /** The client, or what stands before it where values are masked. */
+  #sink: ResponseSink;
   #exchange: UpstreamExchange | null = null;
 
   constructor(
     context: ExchangeContext,
     client: ClientStream,
     record: ExchangeRecord,
-    winners: readonly Winner[],
+    prepared: Pick<Prepared, 'winners' | 'injected' | 'mask'>,
   ) {
     this.#plane = context.plane;
     this.#isIntercepted = context.isIntercepted;
     this.#client = client;
     this.#record = record;
-    this.#use = new CredentialUse(context.plane, winners);
+    this.#use = new CredentialUse(context.plane, prepared.winners);
+    this.#injected = prepared.injected;
+    this.#sink = responseSink(client, prepared.mask);
   }
 
   /** Ties the exchange to the client: gone client, gone request; drained client, more data. */
@@ -89,7 +97,7 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   }
 
   onInformation(head: UpstreamResponseHead): void {
-    this.#client.sendInformation(head.status, clientFields(head.fields, this.#isIntercepted));
+    this.#sink.sendInformation(head.status, clientFields(head.fields, this.#isIntercepted));
   }
 
   onResponse(head: UpstreamResponseHead): void {
@@ -116,7 +124,7 @@ export class Forwarding implements UpstreamObserver, ClientListener {
     }
     this.#record.status = head.status;
     const fields = clientFields(head.fields, this.#isIntercepted);
-    this.#client.sendHead(
+    this.#sink.sendHead(
       head.status,
       head.statusText,
       // RFC 9110 8.6: a 204 has no length to tell.
@@ -125,14 +133,12 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   }
 
   onData(chunk: Buffer): boolean {
-    return this.#client.write(chunk);
+    return this.#sink.write(chunk);
   }
 
   onEnd(trailers: readonly string[]): void {
     if (this.#record.isClosed) return;
-    this.#client.end(
-      trailers.length === 0 ? trailers : clientFields(trailers, this.#isIntercepted),
-    );
+    this.#sink.end(trailers.length === 0 ? trailers : clientFields(trailers, this.#isIntercepted));
     this.#record.close();
   }
 
@@ -157,6 +163,9 @@ export class Forwarding implements UpstreamObserver, ClientListener {
     const before = this.#use.winners;
     this.#record.addVersions(changedVersions(before, prepared.winners));
     this.#use = new CredentialUse(this.#plane, prepared.winners, before);
+    // The origin has seen both.
+    this.#injected = [...this.#injected, ...prepared.injected];
+    this.#sink = responseSink(this.#client, this.#plane.masks.maskFor(this.#injected));
   }
 
   /** Something of ours broke. */

@@ -4,7 +4,7 @@
  * of that moment, so that what was revoked or rolled back meanwhile is never used; the permit for the other
  * version comes from the decider like every permit (I2). The client sees one answer, the audit both versions.
  */
-import type { Origin, UpstreamRequest } from '../src/egress/upstream.ts';
+import type { Origin } from '../src/egress/upstream.ts';
 import type {
   UpstreamExchange,
   UpstreamObserver,
@@ -16,11 +16,15 @@ import type { Winner } from '../src/policy/decision.ts';
 import type { RequestHead } from '../src/policy/request-head.ts';
 import type { RequestFraming } from '../src/wire/request-framing.ts';
 import { currentSnapshot } from './authenticate.ts';
+import { dispatchPrepared } from './decoded-exchange.ts';
 import type { ExchangeContext, Prepared } from './exchange-context.ts';
 import type { Forwarding } from './forward.ts';
 
 /** Composes the request again with other winners. */
-type Compose = (origin: Origin, winners: readonly Winner[]) => Pick<Prepared, 'request'>;
+type Compose = (
+  origin: Origin,
+  winners: readonly Winner[],
+) => Pick<Prepared, 'request' | 'injected' | 'mask'>;
 
 /** May this request be sent once more with the version before? */
 export function mayOverlap(
@@ -101,8 +105,8 @@ export class OverlapExchange implements UpstreamObserver, UpstreamExchange {
     this.#prepareRetry = prepareRetry;
   }
 
-  start(request: UpstreamRequest): void {
-    this.#current = this.#context.plane.upstream.dispatch(request, this);
+  start(prepared: Prepared): void {
+    this.#current = dispatchPrepared(this.#context.plane, prepared, this);
   }
 
   resume(): void {
@@ -181,6 +185,6 @@ export class OverlapExchange implements UpstreamObserver, UpstreamExchange {
     this.#current?.abort();
     this.#held.length = 0;
     this.#forwarding.stepIn(head, prepared);
-    this.#current = this.#context.plane.upstream.dispatch(prepared.request, this.#forwarding);
+    this.#current = dispatchPrepared(this.#context.plane, prepared, this.#forwarding);
   }
 }

@@ -16,6 +16,8 @@ const DROPPED = new Set([
   'proxy-authenticate',
   'proxy-authorization',
   'proxy-authentication-info',
+  // Ours to say.
+  'sallyport-masking',
 ]);
 
 /** The name of a member is a token or a string (RFC 9209 2): both spell us. */

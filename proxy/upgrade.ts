@@ -8,13 +8,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { UpgradeObserver } from '../src/egress/upgrade-exchange.ts';
-import type { UpstreamResponseHead } from '../src/egress/upstream.ts';
+import type { UpstreamObserver, UpstreamResponseHead } from '../src/egress/upstream.ts';
+import { dispatchReadable } from './decoded-exchange.ts';
 import { openRecord, prepareExchange, refuseExchange } from './exchange.ts';
-import type { ExchangeContext } from './exchange-context.ts';
+import type { ExchangeContext, Prepared } from './exchange-context.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import { Forwarding } from './forward.ts';
 import { Http1Client } from './http1-client.ts';
 import { cutOffAfterEnd } from './http1-connection.ts';
+import { switchingHead } from './masked-response.ts';
+import type { SwitchingHead } from './masked-response.ts';
 import { clientFields } from './response-fields.ts';
 import { joinSockets } from './tunnel.ts';
 
@@ -45,23 +48,23 @@ async function dispatchUpgrade(
   if (record.isClosed) return;
   // From here on, so that a secret taken away during the handshake ends it like what it would open.
   record.kind = 'upgraded';
-  const forwarding = new Forwarding(context, client, record, prepared.winners);
-  const observer: UpgradeObserver = {
+  const forwarding = new Forwarding(context, client, record, prepared);
+  const observerOf = (answer: UpstreamObserver): UpgradeObserver => ({
     onHeadWritten: () => {
-      forwarding.onHeadWritten();
+      answer.onHeadWritten();
     },
     onInformation: (information) => {
-      forwarding.onInformation(information);
+      answer.onInformation(information);
     },
     onResponse: (response) => {
-      forwarding.onResponse(response);
+      answer.onResponse(response);
     },
-    onData: (chunk) => forwarding.onData(chunk),
+    onData: (chunk) => answer.onData(chunk),
     onEnd: (trailers) => {
-      forwarding.onEnd(trailers);
+      answer.onEnd(trailers);
     },
     onFailure: (refusal) => {
-      forwarding.onFailure(refusal);
+      answer.onFailure(refusal);
     },
     onUpgrade: (response, upstream, firstBytes) => {
       if (record.isClosed) {
@@ -69,26 +72,39 @@ async function dispatchUpgrade(
         return;
       }
       forwarding.noteAnswer(response);
-      switchProtocols(context, record, response, socket, upstream, firstBytes);
+      switchProtocols(context, record, prepared, { response, socket, upstream, firstBytes });
     },
-  };
-  forwarding.attach(context.plane.upgrades.dispatch(prepared.request, observer));
+  });
+  const { plane } = context;
+  forwarding.attach(
+    dispatchReadable(plane, prepared, forwarding, (answer) =>
+      plane.upgrades.dispatch(prepared.request, observerOf(answer)),
+    ),
+  );
+}
+
+/** The origin said 101: its head, both sockets, and what came behind the head. */
+interface Switch {
+  readonly response: UpstreamResponseHead;
+  readonly socket: Socket;
+  readonly upstream: Duplex;
+  readonly firstBytes: Buffer;
 }
 
 function switchProtocols(
   context: ExchangeContext,
   record: ExchangeRecord,
-  response: UpstreamResponseHead,
-  socket: Socket,
-  upstream: Duplex,
-  firstBytes: Buffer,
+  prepared: Prepared,
+  { response, socket, upstream, firstBytes }: Switch,
 ): void {
   const { plane } = context;
   record.status = response.status;
   // Of several addresses the one that answered: rules that narrow are asked about it.
   record.address = plane.dialer.addressOf(upstream) ?? record.address;
   record.cancelUpstream = () => upstream.destroy();
-  socket.write(rawSwitchingHead(response, context.isIntercepted), 'latin1');
+  const fields = clientFields(response.fields, context.isIntercepted);
+  const reason = response.statusText || 'Switching Protocols';
+  socket.write(rawSwitchingHead(switchingHead(reason, fields, prepared.mask)), 'latin1');
   if (firstBytes.length > 0) upstream.unshift(firstBytes);
   plane.metrics.connectionOpened('upgraded');
   joinSockets(socket, upstream, {
@@ -103,9 +119,8 @@ function switchProtocols(
   });
 }
 
-function rawSwitchingHead(response: UpstreamResponseHead, isIntercepted: boolean): string {
-  const fields = clientFields(response.fields, isIntercepted);
-  let head = `HTTP/1.1 101 ${response.statusText || 'Switching Protocols'}\r\n`;
+function rawSwitchingHead({ reason, fields }: SwitchingHead): string {
+  let head = `HTTP/1.1 101 ${reason}\r\n`;
   head += 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
   for (let i = 0; i + 1 < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
   return `${head}\r\n`;

@@ -53,6 +53,7 @@ test('I2, I4: a broken opener: 500, nothing forwarded, one event, no detail outs
     settings,
     neverIntercept: [],
     parentCredentials: null,
+    publicPrefixes: [],
     opener: {
       openValue() {
         throw new TypeError('a secret detail of the inside');

@@ -52,7 +52,7 @@ test('a WebSocket: credential in, bytes both ways, a clean answer, a quiet log',
   const head = await tunnel.readHead();
   expect(head.status).toBe(101);
   const names = head.fields.filter((_text, i) => i % 2 === 0);
-  expect(names).toEqual(['Connection', 'Upgrade', 'Sec-WebSocket-Accept']);
+  expect(names).toEqual(['Connection', 'Upgrade', 'Sec-WebSocket-Accept', 'Sallyport-Masking']);
   expect((await tunnel.reader.readExactly(5)).toString()).toBe('hello');
   tunnel.send('echo');
   expect((await tunnel.reader.readExactly(4)).toString()).toBe('echo');
