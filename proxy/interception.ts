@@ -48,6 +48,8 @@ export async function intercept(interception: Interception, socket: Socket): Pro
     const firstByte = await readFirstByte(socket, plane.limits.tlsHandshakeTimeoutMs);
     if (firstByte === undefined) {
       fail(interception, socket, 'client_aborted', null);
+    } else if (firstByte === 'silence') {
+      fail(interception, socket, 'not_tls', 'the client waited for the server to speak first');
     } else if (firstByte === TLS_HANDSHAKE_RECORD) {
       await terminateTls(interception, socket);
     } else if (isMethodByte(firstByte) && allowsPlaintext(interception.client.snapshot, target)) {
@@ -189,10 +191,10 @@ function allowsPlaintext(snapshot: Snapshot, target: Authority): boolean {
   return bindingsForHost(snapshot.index, target.host).some(isMeant);
 }
 
-/** The first byte, left in the stream; `undefined` when the client closed or sent nothing in time. */
-function readFirstByte(socket: Socket, timeoutMs: number): Promise<number | undefined> {
+/** The first byte, left in the stream; `undefined` when the client closed, `silence` when it sent nothing. */
+function readFirstByte(socket: Socket, timeoutMs: number): Promise<number | 'silence' | undefined> {
   return new Promise((resolve) => {
-    const finish = (byte: number | undefined): void => {
+    const finish = (byte: number | 'silence' | undefined): void => {
       clearTimeout(timer);
       socket.off('readable', onReadable);
       socket.off('end', onEnd);
@@ -208,7 +210,9 @@ function readFirstByte(socket: Socket, timeoutMs: number): Promise<number | unde
       socket.unshift(chunk);
       finish(chunk[0]);
     };
-    const timer = setTimeout(onEnd, timeoutMs);
+    const timer = setTimeout(() => {
+      finish('silence');
+    }, timeoutMs);
     socket.on('readable', onReadable);
     socket.on('end', onEnd);
     socket.on('close', onEnd);

@@ -1,0 +1,76 @@
+/** The steps of a rotation: which follow, what each keeps, and that they are read back as they were stored. */
+import { X509Certificate } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { formatState, parseState, takeStep, trustedRoots } from '../../src/ca/authority-state.ts';
+import type { AuthorityState, RotationStep } from '../../src/ca/authority-state.ts';
+import { mintRoot } from '../../src/ca/root.ts';
+import { ControlError } from '../../src/kernel/errors.ts';
+
+const NOW_MS = Date.UTC(2027, 4, 6);
+const first: AuthorityState = { phase: 'steady', active: mintRoot(NOW_MS) };
+const at = { nowMs: NOW_MS, overlapMs: null };
+const overlap = takeStep(first, 'begin', at);
+const switched = takeStep(overlap, 'switch', at);
+
+test('begin adds a root beside the one that signs, under a name of its own', () => {
+  expect(overlap).toMatchObject({ phase: 'overlap', active: first.active, switchAtMs: null });
+  const [old, next] = trustedRoots(overlap).map(({ certPem }) => new X509Certificate(certPem));
+  expect(old?.toString()).toBe(first.active.certPem);
+  expect(next?.subject).not.toBe(old?.subject);
+  expect(next?.validToDate.getUTCFullYear()).toBe(2037);
+});
+
+test('the switch takes the key of the old root away', () => {
+  expect(switched.phase).toBe('switched');
+  expect(formatState(switched)).not.toContain(first.active.keyPem.split('\n')[1]);
+  expect(trustedRoots(switched).map(({ certPem }) => certPem)).toEqual(
+    trustedRoots(overlap)
+      .map(({ certPem }) => certPem)
+      .toReversed(),
+  );
+});
+
+test('finish leaves the new one, cancel the old one', () => {
+  expect(trustedRoots(takeStep(switched, 'finish', at))).toEqual([switched.active]);
+  expect(takeStep(overlap, 'cancel', at)).toEqual(first);
+});
+
+test('the time of the switch counts from the beginning', () => {
+  const timed = takeStep(first, 'begin', { nowMs: NOW_MS, overlapMs: 5_000 });
+  expect(timed).toMatchObject({ switchAtMs: NOW_MS + 5_000 });
+  expect(parseState(formatState(timed))).toEqual(timed);
+});
+
+const STEPS: readonly RotationStep[] = ['begin', 'switch', 'finish', 'cancel'];
+const FOLLOWS: Readonly<Record<AuthorityState['phase'], readonly RotationStep[]>> = {
+  steady: ['begin'],
+  overlap: ['switch', 'cancel'],
+  switched: ['finish'],
+};
+
+test.each([first, overlap, switched])('from $phase no other step follows', (state) => {
+  for (const step of STEPS.filter((one) => !FOLLOWS[state.phase].includes(one))) {
+    expect(() => takeStep(state, step, at)).toThrow(ControlError);
+  }
+});
+
+test.each([first, overlap, switched])('$phase is read back as it was stored', (state) => {
+  expect(parseState(formatState(state))).toEqual(state);
+});
+
+test('what is stored without a rotation is what the first version stored', () => {
+  const { certPem, keyPem } = first.active;
+  expect(formatState(first)).toBe(certPem + keyPem);
+});
+
+test.each([
+  ['no key', first.active.certPem],
+  ['the key of another root', first.active.certPem + mintRoot(NOW_MS).keyPem],
+  ['an unknown phase', JSON.stringify({ phase: 'x', active: formatState(first) })],
+  [
+    'an overlap without the next one',
+    JSON.stringify({ phase: 'overlap', active: formatState(first) }),
+  ],
+])('%s is not read', (_, text) => {
+  expect(() => parseState(text)).toThrow(Error);
+});
