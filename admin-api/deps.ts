@@ -20,6 +20,7 @@ import type { CaMaterial } from '../src/sandboxes/sandbox-env.ts';
 import type { AllMode } from '../src/sandboxes/all-mode.ts';
 import type { SandboxService } from '../src/sandboxes/sandbox-service.ts';
 import type { SecretService } from '../src/secrets/secret-service.ts';
+import type { SecretTester } from '../src/secrets/secret-tester.ts';
 import type { SecretVersions } from '../src/secrets/secret-versions.ts';
 import type { MasterKeys } from './contract/vault.ts';
 
@@ -34,6 +35,7 @@ export interface ExplainQuery {
 export interface AdminDeps {
   readonly secrets: SecretService;
   readonly versions: SecretVersions;
+  readonly secretTester: SecretTester;
   readonly sandboxes: SandboxService;
   readonly allMode: AllMode;
   readonly bindings: BindingService;

@@ -29,6 +29,7 @@ import { SandboxService } from '../src/sandboxes/sandbox-service.ts';
 import { SecretBinder } from '../src/sandboxes/secret-binding.ts';
 import { SecretRevealer } from '../src/secrets/secret-revealer.ts';
 import { SecretService } from '../src/secrets/secret-service.ts';
+import { SecretTester } from '../src/secrets/secret-tester.ts';
 import { SecretVersions } from '../src/secrets/secret-versions.ts';
 import { VersionRetention } from '../src/secrets/version-retention.ts';
 import type { Settings } from '../src/settings/settings.ts';
@@ -37,6 +38,7 @@ import { composeDataPlane } from './compose-data-plane.ts';
 import type { ComposedDataPlane } from './compose-data-plane.ts';
 import { composeParentCredentials } from './compose-parent-credentials.ts';
 import { explain } from './compose-explain.ts';
+import { probe } from './compose-probe.ts';
 import type { Sallyport } from './sallyport.ts';
 
 export interface PlaneParts {
@@ -99,6 +101,11 @@ export async function startPlanes({
     audit: core.store.audit,
     auditLog: new AuditLog(core.store.audit),
     liveFeed,
+    secretTester: new SecretTester({
+      activity: services.activity,
+      clock: core.clock,
+      probe: (query) => probe({ ...core, policy: core.store.policy, send: dataPlane.probe }, query),
+    }),
     explain: (query) => explain({ ...core, ...dataPlane, neverIntercept }, query),
     ca: () => ({ caPem: core.authority.caPem, bundlePem: readBundle(core.authority.caPem) }),
     masterKeys: core.masterKeys,

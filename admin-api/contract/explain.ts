@@ -49,7 +49,9 @@ export const explanationSchema = z
   .openapi('Explanation');
 
 /** The request as policy sees it. ControlError `bad_request` naming `url` or a header. */
-export function requestHeadOf(body: z.output<typeof explainSchema>): RequestHead {
+export function requestHeadOf(
+  body: Pick<z.output<typeof explainSchema>, 'method' | 'url' | 'headers'>,
+): RequestHead {
   const parts = /^(https?):\/\/([^/?#\\\s]+)([/?][^#\s]*)?$/i.exec(body.url);
   if (parts === null) throw fieldError('url', 'must be an absolute http or https URL, no fragment');
   const scheme = parts[1]?.toLowerCase() === 'http' ? 'http' : 'https';

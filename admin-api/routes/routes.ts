@@ -18,6 +18,7 @@ import { defineNetworkRoutes } from './network.ts';
 import { defineOrganizationRoutes } from './organizations.ts';
 import { defineProviderRoutes } from './providers.ts';
 import { defineSandboxRoutes } from './sandboxes.ts';
+import { defineSecretTestRoutes } from './secret-test.ts';
 import { defineSecretRoutes } from './secrets.ts';
 import { defineTrailRoutes } from './trail.ts';
 import { defineVaultRoutes } from './vault.ts';
@@ -27,6 +28,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
   const routes: Route[] = [
     ...defineSecretRoutes(deps),
     ...defineVersionRoutes(deps),
+    ...defineSecretTestRoutes(deps),
     ...defineProviderRoutes(deps),
     ...defineSandboxRoutes(deps),
     ...defineBindingRoutes(deps),

@@ -105,10 +105,6 @@ export const FIXED = {
   secretTestsPerMinute: 30,
   secretTestsAtOnceMax: 8,
   secretTestTimeoutMs: 20 * SECOND,
-  /** Of an answer to such a test; what comes after is cut off. */
-  secretTestBodyBytesMax: 64 * 1024,
-  /** Body of a refused answer that is read to its end so that its connection can be used again. */
-  discardedBodyBytesMax: 64 * 1024,
   headersPerAuthMax: 8,
   secretNameCharsMax: 128,
   /** Largest value a header can carry everywhere (nginx and Apache both stop at 8 KiB). */
@@ -172,6 +168,8 @@ export const FIXED = {
   http2SessionMemoryMb: 32,
   /** Entries in one SETTINGS frame; there are eight settings. */
   http2SettingsMax: 32,
+  /** How long more than one stream of a new connection to an origin waits for its SETTINGS. */
+  http2SettingsWaitMs: 5_000,
   /** PING and SETTINGS frames of one peer in a second. */
   http2ControlFramesPerSecond: 100,
   /**

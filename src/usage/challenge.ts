@@ -13,6 +13,7 @@ const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 const PARAM = /([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))/y;
 const TOKEN68 = /[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/y;
 const BLANK = /[ \t,]*/y;
+const SPACES = /[ \t]*/y;
 
 export function parseChallenges(values: readonly string[]): Challenge[] {
   return values.flatMap(parseOne);
@@ -40,16 +41,8 @@ function parseOne(text: string): Challenge[] {
     const scheme = take(TOKEN);
     if (scheme === null) return challenges;
     challenges.push({ scheme: scheme[0].toLowerCase(), params: new Map() });
-    if (/[ \t]/.test(text[at] ?? '') && !isParamNext(text, at)) {
-      while (/[ \t]/.test(text[at] ?? '')) at += 1;
-      take(TOKEN68);
-    }
+    // A token in the place of parameters: it ends the challenge, which a parameter never does.
+    take(SPACES);
+    take(TOKEN68);
   }
-}
-
-function isParamNext(text: string, at: number): boolean {
-  let start = at;
-  while (/[ \t]/.test(text[start] ?? '')) start += 1;
-  PARAM.lastIndex = start;
-  return PARAM.test(text);
 }

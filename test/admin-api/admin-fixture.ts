@@ -32,6 +32,11 @@ import { SandboxService } from '../../src/sandboxes/sandbox-service.ts';
 import { SecretBinder } from '../../src/sandboxes/secret-binding.ts';
 import { SecretRevealer } from '../../src/secrets/secret-revealer.ts';
 import { SecretService } from '../../src/secrets/secret-service.ts';
+import {
+  SecretTester,
+  type ProbeAnswer,
+  type ProbeQuery,
+} from '../../src/secrets/secret-tester.ts';
 import { SecretVersions } from '../../src/secrets/secret-versions.ts';
 import { VersionRetention } from '../../src/secrets/version-retention.ts';
 import { startStore } from '../../src/store/start-store.ts';
@@ -73,12 +78,24 @@ export interface FixtureOptions {
   readonly allowWidening?: boolean;
   readonly allowReveal?: boolean;
   readonly versionsKept?: number;
+  /** There is no data plane here: what a test of a secret comes to. */
+  readonly probe?: (query: ProbeQuery) => ProbeAnswer;
   readonly compat?: AdminDeps['compat'];
   readonly heartbeatMs?: number;
   readonly neverIntercept?: readonly string[];
 }
 
 const URL_BASE = 'http://admin.test';
+
+const UNANSWERED: ProbeAnswer = {
+  status: null,
+  code: 'upstream_unreachable',
+  isAccepted: null,
+  kind: null,
+  version: null,
+  latencyMs: 0,
+  detail: 'There is no data plane.',
+};
 
 export async function startAdminFixture(options: FixtureOptions = {}): Promise<AdminFixture> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sallyport-admin-'));
@@ -183,6 +200,11 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     apiKeys,
     organizations,
     tenants: new OrganizationService({ ...common, store: organizations }),
+    secretTester: new SecretTester({
+      activity,
+      clock,
+      probe: (query) => Promise.resolve(options.probe?.(query) ?? UNANSWERED),
+    }),
     versions: new SecretVersions({ ...common, store: store.secrets, organizations, usage }),
     groups: new GroupService({
       ...common,
