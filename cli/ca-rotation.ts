@@ -44,8 +44,8 @@ export function registerRotate(ca: Command, terminal: Terminal): void {
       parseDurationSeconds,
     )
     .option('--switch', 'from now on the new CA signs')
-    .option('--finish', 'the old CA is not handed out any more')
-    .option('--cancel', 'drop the new CA before it ever signed')
+    .option('--finish', 'the old CA is not handed out any more, and its key is gone')
+    .option('--cancel', 'drop the new CA: the old one signs, alone')
     .action((options: RotateOptions) => rotate(terminal, options));
 }
 

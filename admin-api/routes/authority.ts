@@ -55,7 +55,7 @@ export function defineAuthorityRoutes(deps: AdminDeps): Route[] {
       },
     }),
     step('/ca/switch', 'From now on the new CA signs; both are still handed out', 'switch'),
-    step('/ca/finish', 'The old CA is not handed out any more', 'finish'),
-    step('/ca/cancel', 'Drop the new CA before it ever signed', 'cancel'),
+    step('/ca/finish', 'The old CA is not handed out any more, and its key is gone', 'finish'),
+    step('/ca/cancel', 'Drop the new CA: the old one signs, alone', 'cancel'),
   ];
 }

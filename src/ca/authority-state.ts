@@ -3,8 +3,8 @@
  * item they are stored in, so that a step happens whole or not at all. Pure but for the root a rotation
  * makes. `steady` is stored as it always was, certificate and key.
  *
- *     steady ──begin──▶ overlap ──switch──▶ switched ──finish──▶ steady
- *       ▲──────cancel─────┘
+ *     steady ──begin──▶ overlap ──switch──▶ switched ──finish──▶ steady (the new one)
+ *       ▲──────cancel─────┴───────cancel───────┘
  */
 import { ControlError } from '../kernel/errors.ts';
 import { mintRoot, parseSigningRoot } from './root.ts';
@@ -20,8 +20,8 @@ export type AuthorityState =
       /** When the next one takes over by itself, ms; `null`: when an admin says so. */
       readonly switchAtMs: number | null;
     }
-  /** The new one signs; the old one is still trusted and can sign no more: its key is gone. */
-  | { readonly phase: 'switched'; readonly active: SigningRoot; readonly retired: TrustedRoot };
+  /** The new one signs; the old one is still trusted, and kept for those who must go back. */
+  | { readonly phase: 'switched'; readonly active: SigningRoot; readonly retired: SigningRoot };
 
 export type RotationStep = 'begin' | 'switch' | 'finish' | 'cancel';
 
@@ -36,8 +36,7 @@ export function takeStep(
     return { phase: 'overlap', active: state.active, next: mintRoot(nowMs), switchAtMs };
   }
   if (step === 'switch' && state.phase === 'overlap') {
-    const { certPem } = state.active;
-    return { phase: 'switched', active: state.next, retired: { certPem } };
+    return { phase: 'switched', active: state.next, retired: state.active };
   }
   if (step === 'finish' && state.phase === 'switched') {
     return { phase: 'steady', active: state.active };
@@ -45,13 +44,16 @@ export function takeStep(
   if (step === 'cancel' && state.phase === 'overlap') {
     return { phase: 'steady', active: state.active };
   }
+  if (step === 'cancel' && state.phase === 'switched') {
+    return { phase: 'steady', active: state.retired };
+  }
   throw new ControlError('conflict', { message: REFUSED[state.phase] });
 }
 
 const REFUSED: Readonly<Record<AuthorityState['phase'], string>> = {
   steady: 'No rotation is under way: begin one first.',
   overlap: 'A rotation is under way: both CAs are handed out. Switch to the new one, or cancel.',
-  switched: 'The new CA signs already: finish the rotation, which ends the trust in the old one.',
+  switched: 'The new CA signs already: finish, which ends the trust in the old one, or cancel.',
 };
 
 /** Every root that clients are given, the one that signs first. */
@@ -62,14 +64,18 @@ export function trustedRoots(state: AuthorityState): readonly TrustedRoot[] {
 }
 
 export function formatState(state: AuthorityState): string {
-  const { certPem, keyPem } = state.active;
-  if (state.phase === 'steady') return certPem + keyPem;
-  const active = certPem + keyPem;
-  if (state.phase === 'switched') {
-    return JSON.stringify({ phase: 'switched', active, retired: state.retired.certPem });
+  const active = pemOf(state.active);
+  if (state.phase === 'steady') return active;
+  const { phase } = state;
+  if (phase === 'switched') {
+    return JSON.stringify({ phase, active, retired: pemOf(state.retired) });
   }
-  const next = state.next.certPem + state.next.keyPem;
-  return JSON.stringify({ phase: 'overlap', active, next, switchAtMs: state.switchAtMs });
+  const { switchAtMs } = state;
+  return JSON.stringify({ phase, active, next: pemOf(state.next), switchAtMs });
+}
+
+function pemOf({ certPem, keyPem }: SigningRoot): string {
+  return certPem + keyPem;
 }
 
 /** Throws a plain Error. */
@@ -84,7 +90,7 @@ export function parseState(text: string): AuthorityState {
   };
   const active = parseSigningRoot(stored.active);
   if (stored.phase === 'switched' && stored.retired !== undefined) {
-    return { phase: 'switched', active, retired: { certPem: stored.retired } };
+    return { phase: 'switched', active, retired: parseSigningRoot(stored.retired) };
   }
   if (stored.phase === 'overlap' && stored.next !== undefined) {
     const next = parseSigningRoot(stored.next);

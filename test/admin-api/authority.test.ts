@@ -52,7 +52,7 @@ test('each step is recorded with the fingerprints, and what does not follow is a
     next: null,
     switch_at: null,
   });
-  expect((await admin.call('POST', '/ca/cancel')).status).toBe(409);
+  expect((await admin.call('POST', '/ca/switch')).status).toBe(409);
   expect((await admin.call('POST', '/ca/finish')).json).toMatchObject({
     phase: 'steady',
     active: view.next,

@@ -20,9 +20,9 @@ test('begin adds a root beside the one that signs, under a name of its own', () 
   expect(next?.validToDate.getUTCFullYear()).toBe(2037);
 });
 
-test('the switch takes the key of the old root away', () => {
+test('after the switch the new root signs and both are trusted', () => {
   expect(switched.phase).toBe('switched');
-  expect(formatState(switched)).not.toContain(first.active.keyPem.split('\n')[1]);
+  expect(switched.active).not.toEqual(first.active);
   expect(trustedRoots(switched).map(({ certPem }) => certPem)).toEqual(
     trustedRoots(overlap)
       .map(({ certPem }) => certPem)
@@ -30,9 +30,12 @@ test('the switch takes the key of the old root away', () => {
   );
 });
 
-test('finish leaves the new one, cancel the old one', () => {
+test('finish leaves the new one, cancel the old one; the key of the other is gone', () => {
   expect(trustedRoots(takeStep(switched, 'finish', at))).toEqual([switched.active]);
   expect(takeStep(overlap, 'cancel', at)).toEqual(first);
+  expect(takeStep(switched, 'cancel', at)).toEqual(first);
+  const finished = formatState(takeStep(switched, 'finish', at));
+  expect(finished).not.toContain(first.active.keyPem.split('\n')[1]);
 });
 
 test('the time of the switch counts from the beginning', () => {
@@ -45,7 +48,7 @@ const STEPS: readonly RotationStep[] = ['begin', 'switch', 'finish', 'cancel'];
 const FOLLOWS: Readonly<Record<AuthorityState['phase'], readonly RotationStep[]>> = {
   steady: ['begin'],
   overlap: ['switch', 'cancel'],
-  switched: ['finish'],
+  switched: ['finish', 'cancel'],
 };
 
 test.each([first, overlap, switched])('from $phase no other step follows', (state) => {

@@ -128,7 +128,8 @@ describe('a host without a secret', () => {
     using tunnel = await scene.product.openTunnel(sandbox, `${OTHER}:443`);
     tunnel.sendRequest({ path: '/events' });
     for (const data of ['one', 'two', 'three']) {
-      await tunnel.reader.readUntil(`data: ${data}\n\n`);
+      const seen = await tunnel.reader.readUntil(`data: ${data}\n\n`);
+      expect(seen.toString()).toContain(data);
       goOn();
     }
     await tunnel.reader.readUntil('0\r\n\r\n');
