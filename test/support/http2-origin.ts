@@ -1,0 +1,103 @@
+/**
+ * An origin that speaks HTTP/2 over TLS (HTTP/1.1 too when asked): a handler for each path gets the stream,
+ * every request is recorded with its field lines as they came.
+ */
+import { once } from 'node:events';
+import { createSecureServer, sensitiveHeaders } from 'node:http2';
+import type { Http2SecureServer, ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TestLeaf } from './test-authority.ts';
+
+export interface RecordedStream {
+  /** Flat, pseudo fields included. */
+  readonly fields: readonly string[];
+  /** Names that were sent never-indexed. */
+  readonly neverIndexed: readonly string[];
+  readonly stream: ServerHttp2Stream;
+  /** 1, 2, … in the order of sessions. */
+  readonly session: number;
+  field(name: string): string | undefined;
+}
+
+export type StreamHandler = (stream: ServerHttp2Stream, record: RecordedStream) => void;
+
+export interface Http2OriginOptions {
+  readonly leaf: TestLeaf;
+  /** By `:path` without its query; `*` for the rest. Default: 200 and the request body. */
+  readonly handlers?: Readonly<Record<string, StreamHandler>>;
+  readonly maxConcurrentStreams?: number;
+}
+
+const echo: StreamHandler = (stream) => {
+  stream.respond({ ':status': 200 });
+  stream.pipe(stream);
+};
+
+export class Http2Origin implements AsyncDisposable {
+  readonly requests: RecordedStream[] = [];
+  readonly #server: Http2SecureServer;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(options: Http2OriginOptions) {
+    const { leaf, handlers = {} } = options;
+    const sessions = new WeakMap<object, number>();
+    let count = 0;
+    this.#server = createSecureServer({
+      cert: leaf.certPem,
+      key: leaf.keyPem,
+      settings: { maxConcurrentStreams: options.maxConcurrentStreams ?? 100 },
+    });
+    this.#server.on('secureConnection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => {});
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    this.#server.on('session', (session) => {
+      count += 1;
+      sessions.set(session, count);
+      session.on('error', () => {});
+    });
+    this.#server.on('stream', (stream, object, _flags, lines: string[]) => {
+      stream.on('error', () => {});
+      const record: RecordedStream = {
+        fields: lines,
+        neverIndexed: (object as { [sensitiveHeaders]?: string[] })[sensitiveHeaders] ?? [],
+        stream,
+        session: sessions.get(stream.session ?? {}) ?? 0,
+        field: (name) => lines[lines.findIndex((text, i) => i % 2 === 0 && text === name) + 1],
+      };
+      this.requests.push(record);
+      const path = (record.field(':path') ?? '').replace(/\?.*$/s, '');
+      (handlers[path] ?? handlers['*'] ?? echo)(stream, record);
+    });
+  }
+
+  static async start(options: Http2OriginOptions): Promise<Http2Origin> {
+    const origin = new Http2Origin(options);
+    origin.#server.listen(0, '127.0.0.1');
+    await once(origin.#server, 'listening');
+    return origin;
+  }
+
+  /** `HOST:PORT`, as `egress.hosts` takes it. */
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get last(): RecordedStream {
+    const request = this.requests.at(-1);
+    if (request === undefined) throw new Error('the origin got no request');
+    return request;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
