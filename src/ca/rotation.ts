@@ -39,6 +39,7 @@ const ACTIONS = {
 
 /** How often it is asked whether the switch is due; and a timer cannot be set for weeks. */
 const LOOK_EVERY_MS = 30_000;
+const WARN_BEFORE_END_MS = 180 * 24 * 3_600_000;
 
 export class CaRotation {
   readonly #deps: CaRotationDeps;
@@ -47,6 +48,7 @@ export class CaRotation {
 
   constructor(deps: CaRotationDeps) {
     this.#deps = deps;
+    this.#warnOfEnd();
     this.#schedule();
   }
 
@@ -86,6 +88,15 @@ export class CaRotation {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Once at start: an authority that expired does not start any more. */
+  #warnOfEnd(): void {
+    const { clock, logger } = this.#deps;
+    const { notAfterMs } = this.describe().active;
+    if (notAfterMs - clock.nowMs() > WARN_BEFORE_END_MS) return;
+    const ends = new Date(notAfterMs).toISOString();
+    logger.warn({ ends }, 'the CA ends soon: rotate it (sallyport ca rotate)');
   }
 
   #schedule(): void {
