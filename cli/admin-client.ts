@@ -8,7 +8,7 @@ import type { Hidden } from '../src/kernel/hidden.ts';
 import { CommandFault } from './command-fault.ts';
 import { EXIT_CODES, exitCodeOfStatus } from './exit-codes.ts';
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 interface AdminClientOptions {
   readonly url: string;
@@ -21,6 +21,7 @@ interface ErrorBody {
     readonly message?: string;
     readonly details?: readonly { readonly path: string; readonly message: string }[];
   };
+  readonly message?: string;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -50,6 +51,10 @@ export class AdminClient {
 
   async post<T>(doing: string, path: string, body: unknown): Promise<T> {
     return JSON.parse(await this.#call(doing, 'POST', path, body)) as T;
+  }
+
+  async put<T>(doing: string, path: string, body: unknown): Promise<T> {
+    return JSON.parse(await this.#call(doing, 'PUT', path, body)) as T;
   }
 
   async patch<T>(doing: string, path: string, body: unknown): Promise<T> {
@@ -146,9 +151,11 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 function faultOf(doing: string, status: number, text: string): CommandFault {
-  const error = readErrorBody(text).error ?? {};
+  const body = readErrorBody(text);
+  const error = body.error ?? {};
   const code = error.code ?? 'no error code';
-  const message = error.message ?? 'the admin API refused';
+  // The faces of other systems have the sentence alone.
+  const message = error.message ?? body.message ?? 'the admin API refused';
   const details = (error.details ?? [])
     .map((fault) => `${fault.path}: ${fault.message}`)
     .filter((line) => line !== message)
