@@ -4,6 +4,7 @@
  * 11.6.1 writes them, `error` and `error_description` as RFC 6750 3.1 does. Pure, and never throws.
  */
 import type { Placement } from '../secrets/auth.ts';
+import { unreachable } from '../kernel/assert.ts';
 import { normalizeFieldName } from '../wire/field-list.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 
@@ -67,8 +68,12 @@ function schemeOf(placement: Placement): string | null {
       return isAuthorization(placement.header) ? firstWord(placement.prefix ?? '') : null;
     case 'custom':
       return schemeOfTemplates(placement.headers);
-    default:
+    case 'query':
+    case 'path':
+    case 'mtls':
       return null;
+    default:
+      return unreachable(placement);
   }
 }
 

@@ -83,10 +83,8 @@ export class UsagePage {
     return this.#secrets.get(secretId)?.values() ?? [];
   }
 
-  /** Plain data: entries are structured-cloned on their way to the store's thread. */
+  /** Of a page that is not written to any more. */
   marks(): UsageMark[] {
-    return [...this.#secrets.values()].flatMap((versions) =>
-      [...versions.values()].map((entry) => ({ ...entry })),
-    );
+    return [...this.#secrets.values()].flatMap((versions) => [...versions.values()]);
   }
 }

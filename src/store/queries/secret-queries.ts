@@ -69,9 +69,10 @@ export function secretQueries(transaction: Transaction): SecretStore {
         .where('revision', '=', secret.revision - 1)
         .where('deleted_at_ms', 'is', null);
       if (version === null) {
-        update = update.where(({ exists, selectFrom }) =>
-          exists(
-            selectFrom('secret_versions')
+        update = update.where((column) =>
+          column.exists(
+            column
+              .selectFrom('secret_versions')
               .select('id')
               .where('id', '=', secret.activeVersionId)
               .where('sealed', 'is not', null),

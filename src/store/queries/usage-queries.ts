@@ -92,12 +92,21 @@ function versionParameters(mark: UsageMark): unknown[] {
   const usedAtMs = mark.lastUsedAtMs ?? 0;
   const failedAtMs = mark.lastAuthFailureAtMs ?? 0;
   return [
-    ...[usedAtMs, usedAtMs],
-    ...[rotation, requests, rotation, requests],
-    ...[rotation, rotation],
-    ...[mark.authFailures, mark.wasAccepted ? 1 : 0],
-    ...[failedAtMs, failedAtMs, mark.authFailureKind],
-    ...[failedAtMs, failedAtMs],
+    usedAtMs,
+    usedAtMs,
+    rotation,
+    requests,
+    rotation,
+    requests,
+    rotation,
+    rotation,
+    mark.authFailures,
+    mark.wasAccepted ? 1 : 0,
+    failedAtMs,
+    failedAtMs,
+    mark.authFailureKind,
+    failedAtMs,
+    failedAtMs,
     mark.versionId,
   ];
 }
