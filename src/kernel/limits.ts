@@ -150,7 +150,7 @@ export const FIXED = {
   /** How long the password of the parent proxy is used without asking for it again. */
   parentCredentialMs: SECOND,
   /** Files of `egress.host_crl` are looked at this often. */
-  revocationCheckMs: 5_000,
+  revocationCheckMs: SECOND,
   /** TLS sessions to origins kept for resumption. */
   upstreamTlsSessionsMax: 1_024,
   /** How long after a certificate was verified its session may be resumed. */
@@ -202,6 +202,22 @@ export const FIXED = {
   /** Open `/events` streams: of the instance, and of one API key. */
   watchersMax: 64,
   watchersPerKeyMax: 8,
+  webhooksPerOrganizationMax: 16,
+  /** Undelivered to one webhook; beyond, news is not kept for it. */
+  webhookPendingMax: 1_000,
+  /** Delivered and given up, kept for looking at. */
+  webhookSettledKept: 500,
+  /** News in memory before the store has it. */
+  webhookQueueMax: 1_000,
+  /** Repetitions of one misuse or refused credential are told at most this often, with their count. */
+  webhookRepeatMs: 60 * SECOND,
+  webhookRepeatsMax: 5_000,
+  webhookTimeoutMs: 15 * SECOND,
+  webhookAtOnceMax: 8,
+  /** A webhook that failed for so long without one success is switched off. */
+  webhookFailingMs: 5 * DAY,
+  /** Secrets known to have been used, so that the store is not asked again. */
+  usedSecretsMax: 50_000,
   /** Shortest value that response masking touches: shorter ones occur by chance. */
   maskedValueBytesMin: 16,
   /** Characters of a secret part that must match before masking can be noticed: fewer can be guessed. */

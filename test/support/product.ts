@@ -27,6 +27,8 @@ export interface ProductOptions {
   readonly args?: readonly string[];
   /** Test names → `HOST:PORT` of local origins (`egress.hosts`). */
   readonly hosts?: Readonly<Record<string, string>>;
+  /** Files beside the configuration, by name. */
+  readonly files?: Readonly<Record<string, string>>;
   /** PEM of the authority the origins' certificates come from (`egress.extra_ca`). */
   readonly originCa?: string;
 }
@@ -127,6 +129,9 @@ export class Product implements AsyncDisposable {
   async writeSettings(over: SettingsTree = this.#options.settings ?? {}): Promise<void> {
     const extraCa = join(this.directory, 'origin-ca.pem');
     if (this.#options.originCa !== undefined) await writeFile(extraCa, this.#options.originCa);
+    for (const [name, content] of Object.entries(this.#options.files ?? {})) {
+      await writeFile(join(this.directory, name), content);
+    }
     const base: SettingsTree = {
       data_dir: this.dataDirectory,
       proxy: { listen: '127.0.0.1:0' },

@@ -1,0 +1,227 @@
+/**
+ * The proxy over TLS: the same answers, limits and interceptions as on the plain listener, with a certificate
+ * of our own CA or the operator's. Real curl among the clients.
+ */
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mintCanary } from '../support/canary.ts';
+import { HttpConnection, proxyAuthorization, sendConnect, startTls } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { Origin, valuesOf } from '../support/origin.ts';
+import { startProduct } from '../support/product.ts';
+import type { TestSandbox } from '../support/product.ts';
+import { startScene } from '../support/scene.ts';
+import type { Scene } from '../support/scene.ts';
+import { TestAuthority } from '../support/test-authority.ts';
+import { runTool } from '../support/tool.ts';
+
+const HOST = 'api.example.test';
+const TUNNELLED = 'files.example.test';
+const NAME = 'proxy.example.test';
+const value = mintCanary();
+let scene: Scene;
+let sandbox: TestSandbox;
+
+beforeAll(async () => {
+  scene = await startScene({
+    names: [HOST, TUNNELLED],
+    settings: {
+      proxy: {
+        tls_listen: '127.0.0.1:0',
+        tls: { names: [NAME, '127.0.0.1'] },
+        public_url: `https://${NAME}:3130`,
+      },
+      limits: {
+        connections_per_sandbox_max: 4,
+        tls_handshake_timeout_ms: 700,
+        head_timeout_ms: 700,
+      },
+    },
+  });
+  await scene.product.createSecret('api', value, { auth: { type: 'bearer' }, hosts: [HOST] });
+  sandbox = await scene.product.createSandbox({ secrets: { KEY: 'api' } });
+});
+
+afterAll(async () => {
+  await scene.product.assertNoLeak(value);
+  await scene[Symbol.asyncDispose]();
+});
+
+/** A TLS connection to the proxy itself; `name: null` sends no SNI. */
+async function dialTlsProxy(name: string | null = NAME, ca = scene.product.caPem) {
+  const { host, port } = scene.product.proxyTls;
+  const secure = tls.connect({
+    host,
+    port,
+    ca,
+    ...(name === null ? {} : { servername: name }),
+    checkServerIdentity: (_, certificate) => tls.checkServerIdentity(name ?? NAME, certificate),
+  });
+  await Promise.race([once(secure, 'secureConnect'), once(secure, 'close')]);
+  if (secure.destroyed) throw new Error('no TLS');
+  return new HttpConnection(secure, `${host}:${port}`);
+}
+
+async function openTunnel(host: string, token = sandbox.token): Promise<HttpConnection> {
+  const authority = `${host}:443`;
+  const plan = { proxy: scene.product.proxyTls, authority, token };
+  const { response, connection } = await sendConnect(plan, await dialTlsProxy());
+  if (response.status !== 200) throw new Error(`${response.status} ${response.reason}`);
+  return startTls(connection, authority, { ca: scene.product.caPem + scene.authority.caPem });
+}
+
+describe('through the TLS listener', () => {
+  test('interception inside TLS: the secret is injected', async () => {
+    using tunnel = await openTunnel(HOST);
+    const big = 'x'.repeat(300_000);
+    expect((await tunnel.request({ method: 'POST', path: '/', body: big })).status).toBe(200);
+    expect(scene.origin.last.body).toHaveLength(big.length);
+    expect(valuesOf(scene.origin.last.rawHeaders, 'authorization')).toEqual([`Bearer ${value}`]);
+  });
+
+  test('a tunnel inside TLS, counted in bytes', async () => {
+    using tunnel = await openTunnel(TUNNELLED);
+    expect((await tunnel.request({ path: '/' })).status).toBe(200);
+    tunnel.destroy();
+    await eventually(async () => {
+      const path = `/sandboxes/${sandbox.id}/network?limit=20`;
+      const { data } = await scene.product.admin.must('GET', path);
+      const row = data.find((one: { host: string }) => one.host === TUNNELLED);
+      expect(row.bytes_sent).toBeGreaterThan(300);
+      expect(row.bytes_recv).toBeGreaterThan(300);
+    });
+  });
+
+  test('a 407 leaves the connection open for the next CONNECT', async () => {
+    const connection = await dialTlsProxy();
+    const plan = { proxy: scene.product.proxyTls, authority: `${TUNNELLED}:443` };
+    expect((await sendConnect(plan, connection)).response.status).toBe(407);
+    const second = await sendConnect({ ...plan, token: sandbox.token }, connection);
+    expect(second.response.status).toBe(200);
+    connection.destroy();
+  });
+
+  test('its own paths and plain http requests', async () => {
+    using connection = await dialTlsProxy(null);
+    expect((await connection.request({ path: '/healthz' })).text()).toContain('ok');
+    const fields = ['Host', HOST, 'Proxy-Authorization', proxyAuthorization(sandbox.token)];
+    const answer = await connection.request({ path: `http://${HOST}/`, fields });
+    expect(answer.status).toBe(502);
+  });
+
+  test('who names no host, or another one, is shown the first name', async () => {
+    for (const name of [null, 'other.example.test']) {
+      const { host, port } = scene.product.proxyTls;
+      const secure = tls.connect({
+        host,
+        port,
+        rejectUnauthorized: false,
+        ...(name === null ? {} : { servername: name }),
+      });
+      await once(secure, 'secureConnect');
+      expect(secure.getPeerCertificate().subjectaltname).toBe(`DNS:${NAME}`);
+      secure.destroy();
+    }
+  });
+
+  test('curl, with the files of a sandbox', async () => {
+    const { product, authority } = scene;
+    const { port } = product.proxyTls;
+    const bundle = join(product.directory, 'ca.pem');
+    const args = ['-sS', '--proxy', `https://sandbox:${sandbox.token}@${NAME}:${port}`];
+    const where = ['--resolve', `${NAME}:${port}:127.0.0.1`, '--proxy-cacert', bundle];
+    const done = await runTool('curl', [...args, ...where, '--cacert', bundle, `https://${HOST}/`]);
+    expect([done.code, done.stderr, done.stdout]).toEqual([0, '', '{"ok":true}']);
+    const wrong = join(product.directory, 'wrong-ca.pem');
+    await writeFile(wrong, authority.caPem);
+    const bad = await runTool('curl', [
+      ...args,
+      ...where.slice(0, 3),
+      wrong,
+      '--cacert',
+      bundle,
+      `https://${HOST}/`,
+    ]);
+    expect(bad.code).not.toBe(0);
+  });
+
+  test('sandboxes are told the public URL', () => {
+    expect(sandbox.env['HTTPS_PROXY']).toMatch(new RegExp(`^https://[^@]+@${NAME}:3130$`));
+  });
+});
+
+describe('its limits', () => {
+  test('I7: a handshake that does not come, or stops, is ended', async () => {
+    const { host, port } = scene.product.proxyTls;
+    const silent = net.connect(port, host);
+    const halting = net.connect(port, host);
+    halting.write(Buffer.from([0x16, 3, 1, 2, 0, 1]));
+    const plain = net.connect(port, host);
+    plain.write('CONNECT a:443 HTTP/1.1\r\n\r\n');
+    const sockets = [silent, halting, plain];
+    for (const socket of sockets) socket.on('error', () => {}).resume();
+    await Promise.all(sockets.map((socket) => once(socket, 'close')));
+    expect(sockets.map((socket) => socket.destroyed)).toEqual([true, true, true]);
+  });
+
+  test('I7: a head that stops is refused in time', async () => {
+    using connection = await dialTlsProxy();
+    connection.send('CONNECT api.example.test:443 HTTP/1.1\r\nHost: a');
+    const head = await connection.readHead();
+    expect(head.status).toBe(408);
+  });
+
+  test('I7: connections of a sandbox count over both listeners', async () => {
+    const open = await Promise.all([
+      openTunnel(TUNNELLED),
+      openTunnel(TUNNELLED),
+      scene.product.openTunnel(sandbox, `${TUNNELLED}:443`, scene.authority.caPem),
+      scene.product.openTunnel(sandbox, `${TUNNELLED}:443`, scene.authority.caPem),
+    ]);
+    await expect(openTunnel(TUNNELLED)).rejects.toThrow('503 too_many_connections');
+    for (const tunnel of open) tunnel.destroy();
+  });
+
+  test('I5: it is never dialled through the proxy', async () => {
+    await eventually(async () => {
+      const plan = { proxy: scene.product.proxy, token: sandbox.token };
+      const authority = `127.0.0.1:${scene.product.proxyTls.port}`;
+      using answer = await sendConnect({ ...plan, authority });
+      expect(answer.response.reason).toBe('internal_address_denied');
+    });
+  });
+
+  test('a deleted sandbox loses what it has open there', async () => {
+    const box = await scene.product.createSandbox({ secrets: { KEY: 'api' } });
+    const tunnel = await openTunnel(HOST, box.token);
+    const closed = once(tunnel.socket, 'close');
+    await scene.product.admin.must('DELETE', `/sandboxes/${box.id}`);
+    await closed;
+    expect(tunnel.socket.destroyed).toBe(true);
+  });
+});
+
+test("with the operator's certificate; stopping waits for nobody who does nothing", async () => {
+  const company = new TestAuthority('Company');
+  const leaf = company.mintLeaf([NAME]);
+  await using origin = await Origin.start({ leaf: company.mintLeaf([HOST]) });
+  await using product = await startProduct({
+    originCa: company.caPem,
+    hosts: { [HOST]: origin.address },
+    settings: {
+      proxy: { tls_listen: '127.0.0.1:0', tls: { cert_file: 'proxy.pem', key_file: 'proxy.key' } },
+    },
+    files: { 'proxy.pem': leaf.certPem, 'proxy.key': leaf.keyPem },
+  });
+  const { host, port } = product.proxyTls;
+  const idle = tls.connect({ host, port, ca: company.caPem, servername: NAME });
+  await once(idle, 'secureConnect');
+  const closed = once(idle.on('error', () => {}).resume(), 'close');
+  await product.stop();
+  await closed;
+  expect(product.output.stdout).toContain('"proxy_tls"');
+});
