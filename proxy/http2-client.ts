@@ -113,7 +113,8 @@ export class Http2Client implements ClientStream {
   }
 
   write(chunk: Buffer): boolean {
-    if (this.#isBodiless || !this.#isWritable) return true;
+    // An empty chunk would part the head from the end: gRPC looks for its status in that one frame.
+    if (chunk.length === 0 || this.#isBodiless || !this.#isWritable) return true;
     this.#bytesOut += chunk.length;
     if (this.#pending?.chunk === null && chunk.length <= JOINED_BYTES_MAX) {
       this.#pending.chunk = chunk;

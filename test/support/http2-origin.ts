@@ -57,19 +57,22 @@ export class Http2Origin implements AsyncDisposable {
       sessions.set(session, count);
       session.on('error', () => {});
     });
-    this.#server.on('stream', (stream, object, _flags, lines: string[]) => {
-      stream.on('error', () => {});
-      const record: RecordedStream = {
-        fields: lines,
-        neverIndexed: (object as { [sensitiveHeaders]?: string[] })[sensitiveHeaders] ?? [],
-        stream,
-        session: sessions.get(stream.session ?? {}) ?? 0,
-        field: (name) => lines[lines.findIndex((text, i) => i % 2 === 0 && text === name) + 1],
-      };
-      this.requests.push(record);
-      const path = (record.field(':path') ?? '').replace(/\?.*$/s, '');
-      (handlers[path] ?? handlers['*'] ?? echo)(stream, record);
-    });
+    this.#server.on(
+      'stream',
+      (stream: ServerHttp2Stream, object: object, _flags: number, lines: string[]) => {
+        stream.on('error', () => {});
+        const record: RecordedStream = {
+          fields: lines,
+          neverIndexed: (object as { [sensitiveHeaders]?: string[] })[sensitiveHeaders] ?? [],
+          stream,
+          session: sessions.get(stream.session ?? {}) ?? 0,
+          field: (name) => lines[lines.findIndex((text, i) => i % 2 === 0 && text === name) + 1],
+        };
+        this.requests.push(record);
+        const path = (record.field(':path') ?? '').replace(/\?.*$/s, '');
+        (handlers[path] ?? handlers['*'] ?? echo)(stream, record);
+      },
+    );
   }
 
   static async start(options: Http2OriginOptions): Promise<Http2Origin> {

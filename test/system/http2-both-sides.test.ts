@@ -60,6 +60,17 @@ const holdOpen: StreamHandler = (stream) => {
   stream.on('close', () => resets.push(stream.rstCode));
 };
 
+/** Answers when the request is complete, and notes how the stream ends. */
+const answerWhole: StreamHandler = (stream) => {
+  stream.resume();
+  stream.on('close', () => resets.push(stream.rstCode));
+  stream.on('end', () => {
+    stream.respond({ ':status': 200 }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-status': '0' }));
+    stream.end('done');
+  });
+};
+
 const resetWith =
   (code: number, head: boolean): StreamHandler =>
   (stream) => {
@@ -81,6 +92,7 @@ beforeAll(async () => {
       '/keep-trailers': keepTrailers,
       '/ping-pong': pingPong,
       '/hold': holdOpen,
+      '/done': answerWhole,
       '/reset': resetWith(constants.NGHTTP2_ENHANCE_YOUR_CALM, true),
       '/reset-early': resetWith(constants.NGHTTP2_ENHANCE_YOUR_CALM, false),
     },
@@ -175,6 +187,16 @@ test('32 MiB up and down at once arrive whole', async () => {
 });
 
 describe('resets', () => {
+  test('none where everything was said', async () => {
+    using tunnel = await open();
+    resets.length = 0;
+    for (let i = 0; i < 5; i += 1) {
+      const answer = await tunnel.request({ method: 'POST', path: '/done', body: 'all of it' });
+      expect([answer.text(), answer.trailers]).toEqual(['done', ['x-status', '0']]);
+    }
+    await eventually(() => expect(resets).toEqual([0, 0, 0, 0, 0]));
+  });
+
   test("the origin's code reaches the client", async () => {
     const own = await product.createSandbox({ secrets: { KEY: 'api' } });
     using tunnel = await open(own);
