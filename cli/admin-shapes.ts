@@ -20,7 +20,53 @@ export interface SecretView {
   readonly updated_at: string;
   readonly rotated_at: string;
   readonly last_used_at: string | null;
+  readonly overlap_ends_at: string | null;
+  readonly auth_failures: number;
+  readonly last_auth_failure_at: string | null;
+  readonly auth_failure_kind: string | null;
   readonly warnings?: readonly string[];
+}
+
+interface HealthView {
+  readonly auth_failures: number;
+  readonly auth_failure_kind: string | null;
+}
+
+export interface VersionView extends HealthView {
+  readonly version: number;
+  readonly created_at: string;
+  readonly created_by: string;
+  readonly active: boolean;
+  readonly destroyed: boolean;
+  readonly last_used_at: string | null;
+}
+
+interface RolloutRow extends HealthView {
+  readonly version: number;
+  readonly requests_since_rotation: number;
+  readonly last_used_at: string | null;
+  readonly pinned_bindings: number;
+}
+
+export interface RolloutView {
+  readonly rotated_at: string;
+  readonly active_version: number;
+  readonly overlap_ends_at: string | null;
+  readonly versions: readonly RolloutRow[];
+  readonly safe_to_revoke: boolean;
+  readonly reason: string;
+}
+
+export interface SecretTestView {
+  readonly url: string;
+  readonly method: string;
+  readonly status: number | null;
+  readonly code: string | null;
+  readonly auth_ok: boolean | null;
+  readonly classification: string | null;
+  readonly version: number | null;
+  readonly latency_ms: number;
+  readonly detail: string;
 }
 
 export interface SandboxView {

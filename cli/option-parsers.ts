@@ -40,6 +40,17 @@ export function parseDurationSeconds(value: string): number {
   return Number(match[1]) * (UNIT_SECONDS[match[2] ?? 's'] ?? 1);
 }
 
+/** `90`, `90s`, `10m`, `2h` or `1d`, as seconds. */
+export function parseSeconds(value: string): number {
+  const [, digits, unit = 's'] = /^(\d{1,9})([smhd]?)$/.exec(value) ?? [];
+  if (digits === undefined) {
+    throw new InvalidArgumentError('Expected a duration such as 90s, 10m, 2h or 1d.');
+  }
+  return Number(digits) * (SECONDS_OF_UNIT[unit === '' ? 's' : unit] ?? 1);
+}
+
+const SECONDS_OF_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
 /** Ports, several times. */
 export function collectPorts(value: string, previous: readonly number[] = []): number[] {
   const port = parseWholeNumber(value);

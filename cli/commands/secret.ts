@@ -7,11 +7,14 @@ import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admi
 import type { SecretView } from '../admin-shapes.ts';
 import { addAuthOptions, readAuthFields, type AuthOptions } from '../auth-options.ts';
 import { usageFault } from '../command-fault.ts';
+import { parseSeconds } from '../option-parsers.ts';
 import { printFields, printJson, printLine, printTable } from '../output.ts';
+import { registerVersionCommands } from '../secret-versions.ts';
 import type { Terminal } from '../terminal.ts';
 import { addValueOptions, isValueGiven, readValue, type ValueOptions } from '../value-source.ts';
 
 type WriteOptions = ConnectionOptions & AuthOptions & ValueOptions;
+type RotateOptions = ConnectionOptions & ValueOptions & { readonly overlap?: number };
 
 export function register(program: Command, terminal: Terminal): void {
   const secret = program.command('secret').description('secrets: named credentials');
@@ -28,10 +31,14 @@ export function register(program: Command, terminal: Terminal): void {
     .description('change a secret; what is not named stays, widening needs the value again')
     .action((name: string, options: WriteOptions) => updateSecret(terminal, name, options));
   addConnectionOptions(addValueOptions(secret.command('rotate <name>')))
+    .option(
+      '--overlap <duration>',
+      'so long the value before may serve one retry of a GET or HEAD answered 401, as 10m',
+      parseSeconds,
+    )
     .description('give a secret a new value, in force from the next request')
-    .action((name: string, options: ConnectionOptions & ValueOptions) =>
-      rotateSecret(terminal, name, options),
-    );
+    .action((name: string, options: RotateOptions) => rotateSecret(terminal, name, options));
+  registerVersionCommands(secret, terminal);
   addConnectionOptions(secret.command('delete <name>'))
     .description('delete a secret; sandboxes bound to it are refused from the next request')
     .action((name: string, options: ConnectionOptions) => deleteSecret(terminal, name, options));
@@ -112,12 +119,12 @@ async function updateSecret(
 async function rotateSecret(
   terminal: Terminal,
   name: string,
-  options: ConnectionOptions & ValueOptions,
+  options: RotateOptions,
 ): Promise<void> {
   const value = await readValue(terminal, options, `new value of ${name}: `);
   await withAdmin(terminal, options, async (admin) => {
     const doing = `rotating secret ${name}`;
-    const body = { value: value.reveal() };
+    const body = { value: value.reveal(), overlap_seconds: options.overlap };
     const rotated = await admin.patch<SecretView>(doing, secretPath(name), body);
     printWritten(terminal, options, rotated, 'rotated');
   });
@@ -164,8 +171,17 @@ function describeSecret(secret: SecretView): (readonly [string, string | number 
     ['created', secret.created_at],
     ['updated', secret.updated_at],
     ['rotated', secret.rotated_at],
+    ['overlap until', secret.overlap_ends_at],
     ['last used', secret.last_used_at ?? 'never'],
+    ['refused', describeHealth(secret)],
   ];
+}
+
+function describeHealth(secret: SecretView): string {
+  const { auth_failures: failures, auth_failure_kind: kind, last_auth_failure_at: at } = secret;
+  if (at === null) return 'never';
+  const last = `last at ${at}: ${kind ?? 'unknown'}`;
+  return failures === 0 ? `not since it was accepted; ${last}` : `${failures} in a row; ${last}`;
 }
 
 function secretPath(name: string): string {
