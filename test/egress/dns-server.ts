@@ -1,9 +1,11 @@
-/** A tiny authoritative DNS server over UDP (RFC 1035): A and AAAA from a table, or silence. */
+/** A tiny authoritative DNS server over UDP (RFC 1035): A, AAAA and CNAME from a table, or silence. */
 import { createSocket } from 'node:dgram';
 
 interface DnsRecordSet {
   readonly a?: readonly string[];
   readonly aaaa?: readonly string[];
+  /** Another name of the table; its records come in the same answer. */
+  readonly cname?: string;
   readonly ttlS?: number;
   /** Answers this response code (2 SERVFAIL, 3 NXDOMAIN) instead. */
   readonly rcode?: number;
@@ -19,6 +21,7 @@ export interface DnsServer {
 }
 
 const TYPE_A = 1;
+const TYPE_CNAME = 5;
 const TYPE_AAAA = 28;
 
 export async function startDnsServer(): Promise<DnsServer> {
@@ -31,8 +34,7 @@ export async function startDnsServer(): Promise<DnsServer> {
     asked.push(`${name} ${family}`);
     const records = zone.get(name) ?? { rcode: 3 };
     if (records.isSilent === true || records.isSilent === family) return;
-    const addresses = records.rcode === undefined ? (records[family] ?? []) : [];
-    const answers = addresses.map((address) => answer(type, address, records.ttlS ?? 30));
+    const answers = records.rcode === undefined ? answersOf(zone, name, type) : [];
     const header = Buffer.alloc(12);
     query.copy(header, 0, 0, 2);
     header.writeUInt16BE(0x8580 | (records.rcode ?? 0), 2);
@@ -63,17 +65,39 @@ function readQuestion(query: Buffer): { name: string; type: number; end: number 
   return { name: labels.join('.'), type: query.readUInt16BE(at + 1), end: at + 5 };
 }
 
-function answer(type: number, address: string, ttlS: number): Buffer {
-  const data =
-    type === TYPE_AAAA ? ipv6Bytes(address) : Buffer.from(address.split('.').map(Number));
-  const head = Buffer.alloc(12);
-  // A pointer to the name of the question.
-  head.writeUInt16BE(0xc00c, 0);
-  head.writeUInt16BE(type, 2);
-  head.writeUInt16BE(1, 4);
-  head.writeUInt32BE(ttlS, 6);
-  head.writeUInt16BE(data.length, 10);
-  return Buffer.concat([head, data]);
+/** The chain of aliases in its order, then the addresses at its end. */
+function answersOf(zone: DnsServer['zone'], asked: string, type: number): Buffer[] {
+  const answers: Buffer[] = [];
+  let name = asked;
+  let records = zone.get(name);
+  for (let length = 0; records?.cname !== undefined && length < CHAIN_MAX; length += 1) {
+    answers.push(answer(name, TYPE_CNAME, encodeName(records.cname), records.ttlS));
+    name = records.cname;
+    records = zone.get(name);
+  }
+  for (const address of (type === TYPE_A ? records?.a : records?.aaaa) ?? []) {
+    const data =
+      type === TYPE_AAAA ? ipv6Bytes(address) : Buffer.from(address.split('.').map(Number));
+    answers.push(answer(name, type, data, records?.ttlS));
+  }
+  return answers;
+}
+
+/** Of a chain that leads to itself, this much is answered. */
+const CHAIN_MAX = 16;
+
+function answer(name: string, type: number, data: Buffer, ttlS = 30): Buffer {
+  const head = Buffer.alloc(10);
+  head.writeUInt16BE(type, 0);
+  head.writeUInt16BE(1, 2);
+  head.writeUInt32BE(ttlS, 4);
+  head.writeUInt16BE(data.length, 8);
+  return Buffer.concat([encodeName(name), head, data]);
+}
+
+function encodeName(name: string): Buffer {
+  const labels = name.split('.').map((label) => Buffer.from([label.length, ...Buffer.from(label)]));
+  return Buffer.concat([...labels, Buffer.from([0])]);
 }
 
 function ipv6Bytes(address: string): Buffer {
