@@ -102,7 +102,9 @@ function exportSandbox(
   workspaceNames: ReadonlyMap<string, string>,
 ): Record<string, unknown> {
   const { network, limits } = sandbox;
-  const bindings = bindingsOfAnswer(sandbox);
+  const bindings = bindingsOfAnswer(sandbox).toSorted((one, other) =>
+    one.envKey < other.envKey ? -1 : 1,
+  );
   const isPlain = bindings.every(({ inject }) => inject === 'auto');
   const fields: readonly (readonly [string, unknown, unknown])[] = [
     ['description', sandbox.description, null],

@@ -61,10 +61,14 @@ function checkSandbox(
   if (workspace !== undefined && !input.workspaceNames.has(workspace)) {
     faults.add(`${path}.workspace`, `there is no workspace ${workspace}`);
   }
-  for (const { envKey, secretName, reference } of bindingsOf(sandbox)) {
+  for (const { envKey, secretName, reference, version } of bindingsOf(sandbox)) {
     faults.collect(path, () => checkEnvKey(envKey, `secrets.${envKey}`));
-    if (input.secretNames.has(secretName)) continue;
-    faults.add(`${path}.secrets.${envKey}`, `there is no secret ${reference}`);
+    const place = `${path}.secrets.${envKey}`;
+    if (!input.secretNames.has(secretName)) {
+      faults.add(place, `there is no secret ${reference}`);
+    } else if ((version ?? 1) > 1 && !input.state.secrets.has(secretName)) {
+      faults.add(place, `${reference} names a version that a new secret does not have`);
+    }
   }
 }
 

@@ -40,7 +40,7 @@ export function changedFields(
   after: SecretDefinition,
 ): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
-  if (isPlacedOtherwise(before, after)) Object.assign(fields, placementFields(after));
+  Object.assign(fields, changedPlacement(before, after));
   for (const [name, format] of FIELDS) {
     if (isDeepStrictEqual(before[name], after[name])) continue;
     Object.assign(fields, format(after));
@@ -82,14 +82,21 @@ function formatExpiry(expiresAtMs: number | null): string {
   return expiresAtMs === null ? '' : new Date(expiresAtMs).toISOString();
 }
 
-function isPlacedOtherwise(before: SecretDefinition, after: SecretDefinition): boolean {
-  const parts = ({ provider, providerParams, auth, hosts }: SecretDefinition): unknown => [
-    provider,
-    providerParams,
-    auth,
-    hosts,
-  ];
-  return !isDeepStrictEqual(parts(before), parts(after));
+/** A provider is named whole; of auth and hosts only what differs. */
+function changedPlacement(
+  before: SecretDefinition,
+  after: SecretDefinition,
+): Record<string, unknown> {
+  const names = ['provider', 'providerParams', 'auth', 'hosts'] as const;
+  const changed = new Set(names.filter((name) => !isDeepStrictEqual(before[name], after[name])));
+  if (changed.size === 0) return {};
+  const { auth, hosts, ...provider } = placementFields(after);
+  if (after.provider !== null) return provider;
+  const isAnew = before.provider !== null || before.auth === null;
+  return {
+    ...(isAnew || changed.has('auth') ? { auth } : {}),
+    ...(isAnew || changed.has('hosts') ? { hosts } : {}),
+  };
 }
 
 /** Where the value goes: the provider, or auth and hosts. */
