@@ -50,6 +50,8 @@ export class Http2Connection {
   readonly poolKey: string;
   readonly serial: number;
   readonly session: ClientHttp2Session;
+  /** The origin has said how many streams it takes, or will not say; false: it ended first. Never rejects. */
+  readonly settled: Promise<boolean>;
   origin: Origin;
   isTainted = false;
   isForgotten = false;
@@ -61,7 +63,8 @@ export class Http2Connection {
   readonly #owner: Http2Owner;
   readonly #users = new Set<StreamUser>();
   readonly #streamsOf = new Map<string, number>();
-  #peerStreamsMax: number = PEER_STREAMS_UNTOLD;
+  #peerStreamsMax = 1;
+  #settle: (isAlive: boolean) => void = ignoreError;
   #isEnding = false;
   #lastStreamId: number | undefined;
   #goawayCode: number | undefined;
@@ -86,6 +89,10 @@ export class Http2Connection {
     this.#isShared = isShared;
     this.#owner = owner;
     this.session = openSession(socket, limits);
+    this.settled = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#awaitSettings();
     this.#listen();
     this.#watchIdle();
   }
@@ -161,12 +168,27 @@ export class Http2Connection {
     setImmediate(() => this.socket.destroy());
   }
 
+  /** The first stream does not wait for it, those that could be too many do. */
+  #awaitSettings(): void {
+    const timer = setTimeout(() => this.#settleAt(PEER_STREAMS_UNTOLD), FIXED.http2SettingsWaitMs);
+    this.session.once('remoteSettings', () => clearTimeout(timer));
+    this.session.once('close', () => {
+      clearTimeout(timer);
+      this.#settle(false);
+    });
+  }
+
+  #settleAt(peerStreamsMax: number): void {
+    this.#peerStreamsMax = peerStreamsMax;
+    this.#settle(true);
+    this.#owner.onRoom(this);
+  }
+
   #listen(): void {
     this.session
       .on('remoteSettings', (settings) => {
-        this.#peerStreamsMax = settings.maxConcurrentStreams ?? PEER_STREAMS_UNTOLD;
         this.#countControlFrame();
-        this.#owner.onRoom(this);
+        this.#settleAt(settings.maxConcurrentStreams ?? PEER_STREAMS_UNTOLD);
       })
       .on('ping', () => this.#countControlFrame())
       .on('goaway', (code, lastStreamId) => {
@@ -209,7 +231,7 @@ export class Http2Connection {
   }
 }
 
-/** Until SETTINGS arrive: "no smaller than 100" is what RFC 9113 6.5.2 recommends to peers. */
+/** When SETTINGS do not arrive: "no smaller than 100" is what RFC 9113 6.5.2 recommends to peers. */
 const PEER_STREAMS_UNTOLD = 100;
 
 /** Authority and scheme are in every request; the socket is connected already. */

@@ -229,13 +229,10 @@ export class UpstreamPools {
     try {
       socket = await this.#connect(dial);
     } catch (error) {
-      if (key !== null) this.#dials.delete(key);
       this.#count(reserved, -1);
-      refuseAll(dial.waiters, error instanceof Refusal ? error : connectRefusal(error));
-      this.#serveSoon();
+      this.#endDial(dial, key, error instanceof Refusal ? error : connectRefusal(error));
       return;
     }
-    if (key !== null) this.#dials.delete(key);
     const protocol = readProtocol(socket);
     if (dial.alpn === ALPN_BOTH) this.#protocols.remember(dial.route, protocol);
     const address = this.#options.dialer.addressOf(socket);
@@ -249,13 +246,25 @@ export class UpstreamPools {
     if (address === undefined || this.#dialing.signal.aborted || socket.destroyed) {
       this.#count(pool, -1);
       socket.destroy();
-      refuseAll(dial.waiters, connectRefusal({ code: 'ECONNRESET' }));
-      this.#serveSoon();
+      this.#endDial(dial, key, connectRefusal({ code: 'ECONNRESET' }));
       return;
     }
     const place = { origin: dial.origin, address, poolKey: pool.key, serial: ++this.#serial };
-    if (protocol === 'h2') this.#share(this.#openHttp2(socket, place), pool, dial.waiters);
-    else this.#adopt(socket, place, dial.waiters);
+    let isAlive = true;
+    if (protocol === 'h2') isAlive = await this.#share(this.#openHttp2(socket, place), pool, dial);
+    else this.#adopt(socket, place, dial);
+    this.#endDial(dial, key, isAlive ? null : connectRefusal({ code: 'ECONNRESET' }));
+  }
+
+  /** Who was not served asks again, or is refused. */
+  #endDial(dial: Dial, key: string | null, refusal: Refusal | null): void {
+    if (key !== null) this.#dials.delete(key);
+    for (const waiter of dial.waiters.splice(0)) {
+      if (waiter.isCancelled) continue;
+      if (refusal === null) this.request(waiter);
+      else waiter.onRefusal(refusal);
+    }
+    if (refusal !== null) this.#serveSoon();
   }
 
   #connect({ origin, alpn }: Dial): Promise<Socket> {
@@ -265,13 +274,9 @@ export class UpstreamPools {
     return dialer.dialTcp(origin, { signal });
   }
 
-  /** HTTP/1.1: the first who still waits gets it, the others ask again. */
-  #adopt(
-    socket: Socket,
-    place: Parameters<typeof createConnection>[2],
-    waiters: readonly ConnectionWaiter[],
-  ): void {
-    const [first, ...others] = waiters.filter((waiter) => !waiter.isCancelled);
+  /** HTTP/1.1: the first who still waits gets it. */
+  #adopt(socket: Socket, place: Parameters<typeof createConnection>[2], dial: Dial): void {
+    const first = takeFirst(dial);
     const connection = createConnection(
       first?.kind ?? 'undici',
       socket,
@@ -282,7 +287,6 @@ export class UpstreamPools {
     // Nothing was sent on it. undici reads from a socket only once it was used, so it cannot be kept.
     if (first === undefined) this.discard(connection);
     else first.onConnection(connection);
-    for (const waiter of others) this.request(waiter);
   }
 
   #openHttp2(
@@ -300,10 +304,12 @@ export class UpstreamPools {
     });
   }
 
-  #share(connection: Http2Connection, pool: Pool, waiters: readonly ConnectionWaiter[]): void {
+  /** The first gets a stream at once; how many others do is known when the origin's SETTINGS are. */
+  async #share(connection: Http2Connection, pool: Pool, dial: Dial): Promise<boolean> {
     this.#keep(connection);
     pool.addShared(connection);
-    for (const waiter of waiters) if (!waiter.isCancelled) this.request(waiter);
+    takeFirst(dial)?.onConnection(connection);
+    return connection.settled;
   }
 
   #keep(connection: OriginConnection): void {
@@ -380,8 +386,9 @@ function dialKey(route: string, addresses: readonly Address[]): string {
   return key;
 }
 
-function refuseAll(waiters: readonly ConnectionWaiter[], refusal: Refusal): void {
-  for (const waiter of waiters) waiter.onRefusal(refusal);
+function takeFirst({ waiters }: Dial): ConnectionWaiter | undefined {
+  const at = waiters.findIndex((waiter) => !waiter.isCancelled);
+  return at < 0 ? undefined : waiters.splice(at, 1)[0];
 }
 
 function ignoreError(): void {

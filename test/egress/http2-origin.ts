@@ -61,6 +61,7 @@ interface Http2OriginOptions {
   readonly allowHttp1?: boolean;
   readonly maxConcurrentStreams?: number;
   readonly host?: string;
+  readonly port?: number;
 }
 
 export async function startHttp2Origin(options: Http2OriginOptions): Promise<Http2Origin> {
@@ -97,13 +98,14 @@ export async function startHttp2Origin(options: Http2OriginOptions): Promise<Htt
   // A listener would also let the compatibility layer answer streams.
   if (options.allowHttp1 === true) {
     server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {
+      if (request.httpVersionMajor !== 1) return;
       serial.push(request.url);
       request.resume();
       response.end('one');
     });
   }
   await new Promise<void>((resolve) => {
-    server.listen(0, options.host ?? '127.0.0.1', resolve);
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,
