@@ -96,8 +96,16 @@ export interface ProviderView {
   readonly name: string;
   readonly display: string;
   readonly auth_type: string;
+  readonly auth_kind: string;
+  readonly auth_config: unknown;
   readonly hosts: readonly string[];
   readonly token_shape: string;
+  readonly provider_params: Readonly<
+    Record<string, { readonly description: string; readonly required: boolean }>
+  >;
+  readonly env: readonly string[];
+  readonly note: string | null;
+  readonly docs: string;
 }
 
 export interface AuditRow {

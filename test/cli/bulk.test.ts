@@ -247,6 +247,14 @@ describe('import', () => {
   });
 });
 
+test('provider show says what --param it takes', async () => {
+  const { stdout } = await sallyport(['provider', 'show', 'jira']);
+  expect(stdout).toMatch(/^hosts +\{site\}\.atlassian\.net$/m);
+  expect(stdout).toMatch(/^--param site=… +the site/m);
+  expect(stdout).toMatch(/^--param email=… +.*\(optional\)$/m);
+  expect((await sallyport(['provider', 'show', 'nobody'])).code).toBe(6);
+});
+
 describe('apply', () => {
   const value = mintValue();
   const env = { DEPLOY: value, PASS: mintValue() };
