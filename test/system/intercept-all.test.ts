@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mintCanary } from '../support/canary.ts';
 import { openTunnel, sendConnect } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { openHttp2 } from '../support/http2-client.ts';
 import { valuesOf } from '../support/origin.ts';
 import type { TestSandbox } from '../support/product.ts';
 import { startScene } from '../support/scene.ts';
@@ -133,6 +134,18 @@ describe('a host without a secret', () => {
       goOn();
     }
     await tunnel.reader.readUntil('0\r\n\r\n');
+  });
+
+  test('is spoken to in HTTP/2 by a client that can', async () => {
+    using tunnel = await openHttp2(scene.product, sandbox, `${OTHER}:443`);
+    const fields = ['x-any', 'a', 'authorization', 'Bearer my-own'];
+    expect((await tunnel.request({ path: '/', fields })).status).toBe(200);
+    expect(valuesOf(scene.origin.last.rawHeaders, 'authorization')).toEqual(['Bearer my-own']);
+    scene.origin.clear();
+    const refused = await tunnel.request({ path: '/', fields: ['x-any', placeholder] });
+    expect(refused.status).toBe(403);
+    expect(refused.text()).toContain('credential_host_mismatch');
+    expect(scene.origin.requests).toEqual([]);
   });
 
   test('upgrades to WebSocket', async () => {

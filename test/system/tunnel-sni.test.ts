@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mintCanary } from '../support/canary.ts';
-import { sendConnect, startTls } from '../support/client.ts';
+import { dialProxy, proxyAuthorization, sendConnect, startTls } from '../support/client.ts';
 import type { HttpConnection } from '../support/client.ts';
 import { extension, helloMessage, records, serverNames } from '../support/client-hello.ts';
 import { eventually } from '../support/eventually.ts';
@@ -89,7 +89,9 @@ describe('under a strict allow list', () => {
 
   test('a name that the rules would refuse closes the tunnel; the origin gets no byte', async () => {
     const sandbox = await scene.product.createSandbox(STRICT);
-    await expect(handshake(sandbox, RAW, OTHER)).rejects.toThrow(/disconnected|cut off|ECONNRESET/);
+    using connection = await connect(sandbox, RAW);
+    connection.send(records(helloMessage([serverNames(OTHER)])));
+    await connection.reader.waitForEnd(3_000);
     expect(await rowOf(sandbox)).toMatchObject({
       code: 'sni_mismatch',
       decision: 'deny',
@@ -110,6 +112,28 @@ describe('under a strict allow list', () => {
       await connection.reader.waitForEnd(3_000);
       expect(await rowOf(sandbox)).toMatchObject({ code: 'sni_mismatch', decision: 'deny' });
       expect(received()).toEqual(Buffer.alloc(0));
+    }
+  });
+
+  test('sent together with the CONNECT it is held back all the same', async () => {
+    const sandbox = await scene.product.createSandbox(STRICT);
+    const { proxy } = scene.product;
+    const refused = records(helloMessage([serverNames(OTHER)]));
+    const allowed = records(helloMessage([serverNames(RAW)]));
+    for (const [hello, passes] of [
+      [refused, false],
+      [allowed, true],
+    ] as const) {
+      const before = raw.connections.length;
+      using connection = await dialProxy(proxy);
+      const credentials = `Proxy-Authorization: ${proxyAuthorization(sandbox.token)}`;
+      const head = Buffer.from(`CONNECT ${RAW}:443 HTTP/1.1\r\n${credentials}\r\n\r\n`);
+      connection.send(Buffer.concat([head, hello]));
+      expect((await connection.readHead()).status).toBe(200);
+      await eventually(() => expect(raw.connections.length).toBe(before + 1));
+      if (!passes) await connection.reader.waitForEnd(3_000);
+      const expected = passes ? hello : Buffer.alloc(0);
+      await eventually(() => expect(received()).toEqual(expected));
     }
   });
 
