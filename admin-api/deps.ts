@@ -22,6 +22,7 @@ import type { SandboxService } from '../src/sandboxes/sandbox-service.ts';
 import type { SecretService } from '../src/secrets/secret-service.ts';
 import type { SecretTester } from '../src/secrets/secret-tester.ts';
 import type { SecretVersions } from '../src/secrets/secret-versions.ts';
+import type { WebhookService } from '../src/webhooks/webhook-service.ts';
 import type { MasterKeys } from './contract/vault.ts';
 
 /** A request to explain, of a sandbox that was found in the caller's organization. */
@@ -55,6 +56,7 @@ export interface AdminDeps {
   readonly ca: () => CaMaterial;
   readonly caRotation: Pick<CaRotation, 'describe' | 'take'>;
   readonly masterKeys: MasterKeys;
+  readonly webhooks: WebhookService;
   readonly metrics: { text(): Promise<string>; readonly contentType: string };
   /** Rejects while the instance cannot serve: `/readyz`. */
   readonly ready: () => Promise<void>;

@@ -99,7 +99,15 @@ async function composeOnStore(parts: OnStore): Promise<Core> {
   });
   const sink = createSink(settings, logger);
   const { onFull } = settings.audit;
-  const trail = startTrail({ store: store.audit, limits, onFull, sink, logger, metrics });
+  const trail = startTrail({
+    store: store.audit,
+    limits,
+    onFull,
+    isChained: settings.audit.chain === 'on',
+    sink,
+    logger,
+    metrics,
+  });
   const usage = startUsageBook({ store: store.usage, logger, clock });
   const retention = startRetention({
     store: store.audit,

@@ -14,6 +14,8 @@ import type { Trail } from '../src/audit/event.ts';
 import type { CertificateAuthority } from '../src/ca/authority.ts';
 import { createAddressGuard } from '../src/egress/address-guard.ts';
 import { createUpstream } from '../src/egress/create-upstream.ts';
+import { postOutside } from '../src/egress/post-outside.ts';
+import type { PostAnswer, PostRequest } from '../src/egress/post-outside.ts';
 import { startResolver } from '../src/egress/resolver.ts';
 import { createUpgradeDialer } from '../src/egress/upgrade-exchange.ts';
 import type { ParentCredentials } from '../src/egress/parent-proxy.ts';
@@ -63,6 +65,8 @@ export interface ComposedDataPlane {
   upstreamConnections(): number;
   /** One request with a secret that nobody's client sent. */
   probe(snapshot: Snapshot, head: RequestHead, secretId: string): Promise<ProbeAnswer>;
+  /** One request of the control plane. */
+  post(request: PostRequest): Promise<PostAnswer>;
   /** Drains the proxy, then ends what led outside. */
   close(): Promise<void>;
 }
@@ -146,6 +150,7 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     open: plane.open,
     addListener: (address) => listeners.push(address),
     upstreamConnections: () => upstream.connections,
+    post: (request) => postOutside({ resolver, guard, upstream }, request),
     probe: (snapshot, head, secretId) => probeOrigin(plane, snapshot, head, secretId),
     close: async () => {
       await proxy.close();

@@ -39,6 +39,7 @@ import type { ComposedDataPlane } from './compose-data-plane.ts';
 import { composeParentCredentials } from './compose-parent-credentials.ts';
 import { explain } from './compose-explain.ts';
 import { probe } from './compose-probe.ts';
+import { composeWebhooks } from './compose-webhooks.ts';
 import type { Sallyport } from './sallyport.ts';
 
 export interface PlaneParts {
@@ -49,7 +50,7 @@ export interface PlaneParts {
   /** `SALLYPORT_BOOTSTRAP_KEY`. */
   readonly bootstrapKey: string | null;
   /** `SALLYPORT_ROOT_KEY`. */
-  readonly rootKey: string | null;
+  readonly rootKey?: string | null;
 }
 
 /** Rejects with StartError; what was opened is in `closers`. */
@@ -58,12 +59,19 @@ export async function startPlanes({
   core,
   closers,
   bootstrapKey,
-  rootKey,
+  rootKey = null,
 }: PlaneParts): Promise<Sallyport> {
   const neverIntercept = settings.egress.neverIntercept.map((text) =>
     parseHostPattern(text, 'any'),
   );
   const services = composeServices(settings, core, neverIntercept);
+  const webhooks = await composeWebhooks({
+    settings,
+    core,
+    activity: services.activity,
+    post: (request) => dataPlane.post(request),
+  });
+  closers.push(() => webhooks.close());
   const dataPlane = await composeDataPlane({
     ...core,
     settings,
@@ -72,7 +80,11 @@ export async function startPlanes({
     neverIntercept,
     parentCredentials: composeParentCredentials(settings, { ...core, opener: core.vault }),
   });
-  closers.push(() => dataPlane.close());
+  closers.push(
+    () => dataPlane.close(),
+    () => webhooks.stop(),
+  );
+  webhooks.start();
   const lifecycle = startSandboxLifecycle({
     store: core.store.sandboxes,
     changes: core.feed,
@@ -109,6 +121,7 @@ export async function startPlanes({
     explain: (query) => explain({ ...core, ...dataPlane, neverIntercept }, query),
     ca: () => ({ caPem: core.authority.caPem, bundlePem: readBundle(core.authority.caPem) }),
     masterKeys: core.masterKeys,
+    webhooks: webhooks.service,
     metrics: core.metrics,
     ready: () => core.store.ping(),
     proxyUrl: () =>

@@ -22,6 +22,7 @@ import { defineSecretTestRoutes } from './secret-test.ts';
 import { defineSecretRoutes } from './secrets.ts';
 import { defineTrailRoutes } from './trail.ts';
 import { defineVaultRoutes } from './vault.ts';
+import { defineWebhookRoutes } from './webhooks.ts';
 import { defineVersionRoutes } from './versions.ts';
 
 export function defineRoutes(deps: AdminDeps): readonly Route[] {
@@ -42,6 +43,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
     ...defineInstanceRoutes(deps),
     ...defineAuthorityRoutes(deps),
     ...defineVaultRoutes(deps),
+    ...defineWebhookRoutes(deps),
     ...(deps.compat.instabase ? defineInstabaseRoutes(deps) : []),
     ...(deps.compat.truefoundry
       ? [...defineTrueFoundryRoutes(deps), ...defineTrueFoundrySecretRoutes(deps)]

@@ -21,15 +21,23 @@ export type DeedRecorder = Pick<ActivityJournal, 'recordDone' | 'recordFirst'>;
 
 export class ActivityJournal {
   readonly #deps: ActivityJournalDeps;
+  readonly #listeners = new Set<(event: ActivityEvent) => void>();
 
   constructor(deps: ActivityJournalDeps) {
     this.#deps = deps;
+  }
+
+  /** Sees what was done; must not throw. Returns the unsubscriber. */
+  subscribe(listener: (event: ActivityEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** After a change. Never rejects: what the store does not take is written to the log. */
   async recordDone(actor: Actor, ...deeds: readonly Deed[]): Promise<void> {
     if (deeds.length === 0) return;
     const events = this.#eventsOf(actor, deeds);
+    for (const listener of this.#listeners) for (const event of events) listener(event);
     try {
       await this.#deps.store.insertActivity(events);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { SecretGroup } from '../groups/secret-group.ts';
 import type { ApiKey } from '../organizations/organization.ts';
 import type { Sandbox } from '../sandboxes/sandbox.ts';
 import type { Secret } from '../secrets/secret.ts';
+import type { Webhook } from '../webhooks/webhook.ts';
 import type { ShownFields } from './activity.ts';
 
 const SECRET_FIELDS = [
@@ -63,6 +64,18 @@ const GROUP_FIELDS = [
   'integrationId',
   'manifest',
 ] as const satisfies readonly (keyof SecretGroup)[];
+
+const WEBHOOK_FIELDS = [
+  'url',
+  'events',
+  'description',
+  'isDisabled',
+] as const satisfies readonly (keyof Webhook)[];
+
+export function showWebhook(webhook: Webhook): ShownFields {
+  const { is_disabled: disabled, ...shown } = show(webhook, WEBHOOK_FIELDS);
+  return { ...shown, disabled };
+}
 
 export function showSecret(secret: Secret): ShownFields {
   const endsAtMs = secret.overlap?.endsAtMs ?? null;

@@ -97,6 +97,29 @@ export interface AuditBatch {
   readonly writer: string;
   /** Ascending from 1. One that is not above the last stored of its writer is stored already. */
   readonly sequence: number;
+  /** `audit.chain: on`. */
+  readonly isChained?: boolean;
+}
+
+/** One hash chain of an organization: its uses and refusals, or its plain traffic. */
+export interface ChainState {
+  readonly isImportant: boolean;
+  /** The first row it ever had. */
+  readonly startId: number;
+  /** The last row that retention took, and its hash; before that, where the chain began. */
+  readonly anchorId: number;
+  readonly anchorHash: Uint8Array;
+  readonly lastId: number;
+  readonly lastHash: Uint8Array;
+}
+
+/** So many rows of a chain fit, up to `lastId`. */
+export interface ChainPage {
+  readonly rows: number;
+  readonly lastId: number;
+  readonly hash: Uint8Array;
+  /** The first row that does not fit. */
+  readonly brokenId: number | null;
 }
 
 export interface AuditStore {
@@ -122,6 +145,15 @@ export interface AuditStore {
   ): Promise<{ readonly rows: readonly TrailRow[]; readonly lastId: number }>;
   /** The id given last; 0 before the first event. */
   readLastEventId(): Promise<number>;
+  /** Empty while `audit.chain` is off. */
+  listChains(organizationId: string): Promise<readonly ChainState[]>;
+  /** Recomputes rows of one chain, ascending, from behind a row whose hash is given. */
+  verifyChainPage(
+    organizationId: string,
+    isImportant: boolean,
+    place: { readonly afterId: number; readonly hash: Uint8Array; readonly untilId: number },
+    limit: number,
+  ): Promise<ChainPage>;
   /** Removes at most one batch; the number removed (0: done). */
   pruneEvents(retention: AuditRetention): Promise<number>;
 }

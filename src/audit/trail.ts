@@ -22,6 +22,8 @@ export interface TrailOptions {
   /** `refuse`: exchanges ask for room first (`reserve`); `drop`: they go on without. */
   readonly onFull: 'drop' | 'refuse';
   readonly sink: AuditSink | null;
+  /** `audit.chain: on`. */
+  readonly isChained?: boolean;
   readonly logger: Logger;
   readonly metrics: { auditDropped(count: number): void };
   /** Default 200: rows are visible within a second. */
@@ -175,7 +177,8 @@ class QueuedTrail implements RunningTrail {
       this.#sequence += 1;
       this.#options.sink?.write(this.#batch);
     }
-    const batch = { writer: this.#writer, sequence: this.#sequence };
+    const isChained = this.#options.isChained === true;
+    const batch = { writer: this.#writer, sequence: this.#sequence, isChained };
     try {
       await this.#options.store.appendEvents(this.#batch, batch);
     } catch (error) {

@@ -182,7 +182,7 @@ export const FIXED = {
   /** Streams that a client may break off at once, and a second (CVE-2023-44487 and its kin). */
   http2ResetBurst: 512,
   http2ResetsPerSecond: 32,
-  /** PING, SETTINGS and PRIORITY frames of a client at once; then `http2ControlFramesPerSecond`. */
+  /** PING and SETTINGS frames of a client at once; then `http2ControlFramesPerSecond`. */
   http2ControlFrameBurst: 1_024,
   /** Control frames that one body chunk to the client makes up for: gRPC measures with a PING a round. */
   http2ControlFramesPerChunk: 2,

@@ -73,10 +73,12 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
       allowWidening: read('secrets.allow_widening'),
       versionsKept: read('secrets.versions_kept'),
     },
+    webhooks: { allowHttp: read('webhooks.allow_http') },
     compat: { instabase: read('compat.instabase'), truefoundry: read('compat.truefoundry') },
     audit: {
       sink: read('audit.sink'),
       file: auditFile(read('audit.sink'), absolute(read('audit.file')), dataDir),
+      chain: read('audit.chain'),
       onFull: read('audit.on_full'),
       retentionDays: read('audit.retention_days'),
       retentionRows: read('audit.retention_rows'),

@@ -235,6 +235,12 @@ export const SETTINGS = {
     false,
     'Lets a change send a value further without giving the value again.',
   ),
+  'webhooks.allow_http': row(
+    'boolean',
+    flag,
+    false,
+    'Webhooks may go to http:// URLs. What they say is signed, not hidden.',
+  ),
   'compat.instabase': row(
     'boolean',
     flag,
@@ -264,6 +270,12 @@ export const SETTINGS = {
     text.nullable(),
     null,
     'For `audit.sink: file`; not set: `audit.ndjson` in `data_dir`.',
+  ),
+  'audit.chain': row(
+    'text',
+    oneOf(['off', 'on']),
+    'off',
+    'on: each row of the trail carries a hash over itself and the one before; `sallyport audit verify`.',
   ),
   'audit.on_full': row(
     'text',

@@ -90,11 +90,13 @@ export interface Settings {
     readonly allowWidening: boolean;
     readonly versionsKept: number;
   };
+  readonly webhooks: { readonly allowHttp: boolean };
   readonly compat: { readonly instabase: boolean; readonly truefoundry: boolean };
   readonly audit: {
     readonly sink: 'none' | 'stdout' | 'file';
     /** Absolute; only with `sink: file`. */
     readonly file: string | null;
+    readonly chain: 'off' | 'on';
     readonly onFull: 'drop' | 'refuse';
     readonly retentionDays: number;
     /** Uses and refusals kept per organization. */

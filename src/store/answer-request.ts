@@ -14,6 +14,7 @@ import { policyQueries } from './queries/policy-queries.ts';
 import { sandboxQueries } from './queries/sandbox-queries.ts';
 import { secretQueries } from './queries/secret-queries.ts';
 import { usageQueries } from './queries/usage-queries.ts';
+import { webhookQueries } from './queries/webhook-queries.ts';
 import type { StoreContracts } from './store.ts';
 
 const QUERIES: {
@@ -31,6 +32,7 @@ const QUERIES: {
   usage: usageQueries,
   instance: instanceQueries,
   envelopes: envelopeQueries,
+  webhooks: webhookQueries,
 };
 
 /** Resolves with what the method resolves with; rejects with what it rejects with. */

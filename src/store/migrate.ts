@@ -11,6 +11,7 @@ import { activity } from './migrations/0004-activity.ts';
 import { wouldRefuse } from './migrations/0006-would-refuse.ts';
 import { versionUse } from './migrations/0007-version-use.ts';
 import { sandboxLimits } from './migrations/0008-sandbox-limits.ts';
+import { webhooksAndChain } from './migrations/0009-webhooks-and-chain.ts';
 import type { Migration, SchemaDialect } from './migrations/migration.ts';
 import type { Tables } from './tables.ts';
 
@@ -23,6 +24,7 @@ const MIGRATIONS: readonly Migration[] = [
   wouldRefuse,
   versionUse,
   sandboxLimits,
+  webhooksAndChain,
 ];
 
 /** The schema version this program reads and writes. */

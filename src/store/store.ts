@@ -11,6 +11,7 @@ import type { SandboxStore } from '../sandboxes/sandbox-store.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { UsageStore } from '../usage/usage-store.ts';
 import type { EnvelopeStore } from '../vault/envelope-store.ts';
+import type { WebhookStore } from '../webhooks/webhook-store.ts';
 import type { InstanceStore } from './instance-store.ts';
 
 export interface StoreContracts {
@@ -24,6 +25,7 @@ export interface StoreContracts {
   readonly usage: UsageStore;
   readonly instance: InstanceStore;
   readonly envelopes: EnvelopeStore;
+  readonly webhooks: WebhookStore;
 }
 
 export interface Store extends StoreContracts {

@@ -93,6 +93,8 @@ export interface SecretsTable {
   deleted_at_ms: number | null;
   last_used_at_ms: number | null;
   last_answered_at_ms: number | null;
+  /** Written by `claimFirstUses` alone. */
+  first_used_at_ms: Generated<number | null>;
   /** `null`: in no group. Written by the group's queries alone. */
   group_id: Generated<string | null>;
 }
@@ -235,6 +237,55 @@ export interface AuditEventsTable {
   match_rule: string | null;
   /** The code that would have refused it, had `egress.mode` not been `observe`. */
   would_refuse: string | null;
+  /** `null`: stored while `audit.chain` was off. */
+  chain_hash: Generated<Uint8Array | null>;
+}
+
+/** One chain an organization and class; `anchor` is the last row that was pruned, or where it began. */
+export interface AuditChainsTable {
+  organization_id: string;
+  important: Flag;
+  start_id: number;
+  /** Rows from before the chain are left. */
+  has_older: Flag;
+  anchor_id: number;
+  anchor_hash: Uint8Array;
+  last_id: number;
+  last_hash: Uint8Array;
+}
+
+export interface WebhooksTable {
+  seq: Generated<number>;
+  id: string;
+  organization_id: string;
+  url: string;
+  description: string | null;
+  events: string;
+  signing_secret: Uint8Array;
+  disabled: Flag;
+  disabled_reason: string | null;
+  failing_since_ms: number | null;
+  created_at_ms: number;
+  updated_at_ms: number;
+  created_by: string;
+  revision: number;
+}
+
+export interface WebhookDeliveriesTable {
+  seq: Generated<number>;
+  /** The same for every webhook that is told of one event. */
+  id: string;
+  organization_id: string;
+  webhook_id: string;
+  event: string;
+  payload: string;
+  state: string;
+  attempts: number;
+  next_attempt_at_ms: number | null;
+  last_status: number | null;
+  last_error: string | null;
+  created_at_ms: number;
+  settled_at_ms: number | null;
 }
 
 /** An exchange with two secrets is a row under each. */
@@ -312,6 +363,9 @@ export interface Tables {
   audit_counts: AuditCountsTable;
   audit_sequence: AuditSequenceTable;
   audit_writers: AuditWritersTable;
+  audit_chains: AuditChainsTable;
+  webhooks: WebhooksTable;
+  webhook_deliveries: WebhookDeliveriesTable;
   usage_writers: UsageWritersTable;
   activity: ActivityTable;
 }

@@ -2,11 +2,14 @@
  * Storage contract of every envelope there is, whatever it is part of: counted by the master key it was
  * sealed with, listed and put in place again when that key is replaced. Knows bytes, opens nothing.
  */
-/** `version`: the value of a secret's version; `item`: a sealed item of the instance, `id` its name. */
+/**
+ * `version`: the value of a secret's version; `webhook`: a signing secret; `item`: a sealed item of the
+ * instance, `id` its name.
+ */
 export interface SealedPlace {
-  readonly kind: 'version' | 'item';
+  readonly kind: 'version' | 'webhook' | 'item';
   readonly id: string;
-  /** Empty of an item. */
+  /** Empty but of a version. */
   readonly organizationId: string;
   readonly secretId: string;
   readonly sealed: Uint8Array;

@@ -108,7 +108,7 @@ export class KeyRotation {
 
   async *#resealAll(keyId: string): AsyncGenerator<{ replaced: number; failed: number }> {
     let failed = 0;
-    for (const kind of ['version', 'item'] as const) {
+    for (const kind of ['version', 'webhook', 'item'] as const) {
       for await (const places of this.#listPages(kind, keyId)) {
         const batch = await this.#reseal(places.filter(({ id }) => id !== CHECK_ITEM));
         failed += batch.failed;

@@ -15,6 +15,7 @@ import type { ValueReader } from '../secrets/value-reader.ts';
 import type { ValueContext, ValueSealer } from '../secrets/value-sealer.ts';
 import { EnvelopeFault, encodeContext, openEnvelope, sealEnvelope } from './envelope.ts';
 import type { SealedPlace } from './envelope-store.ts';
+import { webhookItem } from './webhook-signer.ts';
 import type { Keyring, MasterKey } from './keyring.ts';
 
 interface OpenedValue {
@@ -56,9 +57,9 @@ export class Vault implements ValueSealer, ValueOpener, ValueReader, ItemVault {
   reseal(place: SealedPlace): Uint8Array {
     const { id, organizationId, secretId, sealed } = place;
     const context =
-      place.kind === 'item'
-        ? encodeContext('item', id)
-        : contextOf({ organizationId, secretId, versionId: id });
+      place.kind === 'version'
+        ? contextOf({ organizationId, secretId, versionId: id })
+        : encodeContext('item', place.kind === 'webhook' ? webhookItem(id) : id);
     const content = openEnvelope(this.#keyring, context, sealed);
     const anew = sealEnvelope(this.#keyring, context, content);
     content.fill(0);

@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AdminDeps, ExplainQuery } from '../../admin-api/deps.ts';
 import { createAdminHandler, type AdminHandler } from '../../admin-api/handler.ts';
+import { composeWebhooks } from '../../cli/compose-webhooks.ts';
 import { ActivityJournal } from '../../src/activity/activity-journal.ts';
 import { openCertificateAuthority } from '../../src/ca/authority.ts';
 import { CaRotation } from '../../src/ca/rotation.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { LiveFeed } from '../../src/audit/live-feed.ts';
 import { startTrail, type RunningTrail } from '../../src/audit/trail.ts';
+import type { PostAnswer, PostRequest } from '../../src/egress/post-outside.ts';
 import { GroupReader } from '../../src/groups/group-reader.ts';
 import { GroupService } from '../../src/groups/group-service.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
@@ -83,8 +85,12 @@ export interface FixtureOptions {
   readonly compat?: AdminDeps['compat'];
   readonly heartbeatMs?: number;
   readonly neverIntercept?: readonly string[];
+  readonly allowHttpWebhooks?: boolean;
+  /** What webhooks meet outside. */
+  readonly post?: (request: PostRequest) => PostAnswer;
 }
 
+const UNSENT: PostAnswer = { status: null, error: 'There is no outside here.' };
 const URL_BASE = 'http://admin.test';
 
 const UNANSWERED: ProbeAnswer = {
@@ -180,6 +186,12 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     logger,
     kept: options.versionsKept ?? 10,
   });
+  const webhooks = await composeWebhooks({
+    settings: { webhooks: { allowHttp: options.allowHttpWebhooks ?? false } },
+    core: { store, vault, trail, usage, clock, logger },
+    activity,
+    post: (request) => Promise.resolve(options.post?.(request) ?? UNSENT),
+  });
   const deps: AdminDeps = {
     secrets: new SecretService({
       ...common,
@@ -218,6 +230,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
       allowWidening: options.allowWidening ?? false,
     }),
     groupReader: new GroupReader({ store: store.groups, organizations, revealer }),
+    webhooks: webhooks.service,
     compat: options.compat ?? { instabase: true, truefoundry: true },
     catalogue,
     activity,

@@ -20,6 +20,7 @@ import { policyQueries } from '../../src/store/queries/policy-queries.ts';
 import { sandboxQueries } from '../../src/store/queries/sandbox-queries.ts';
 import { secretQueries } from '../../src/store/queries/secret-queries.ts';
 import { usageQueries } from '../../src/store/queries/usage-queries.ts';
+import { webhookQueries } from '../../src/store/queries/webhook-queries.ts';
 import type { Tables } from '../../src/store/tables.ts';
 import {
   insertSampleSandbox,
@@ -77,6 +78,7 @@ function stores({ transaction }: Watched) {
     activity: activityQueries(transaction),
     usage: usageQueries(transaction),
     envelopes: envelopeQueries(transaction),
+    webhooks: webhookQueries(transaction),
     instance: {
       readInstanceItem: unused,
       insertInstanceItem: unused,

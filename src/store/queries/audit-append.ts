@@ -7,7 +7,8 @@ import type { AuditEvent } from '../../audit/event.ts';
 import { assert } from '../../kernel/assert.ts';
 import { FIXED } from '../../kernel/limits.ts';
 import type { Transaction } from '../database.ts';
-import type { AuditEventsTable, Flag } from '../tables.ts';
+import type { Flag } from '../tables.ts';
+import { endChains, insertLinked, linkRows } from './audit-chain.ts';
 import { EVENT_COLUMNS, eventParameters, isImportant } from './audit-row.ts';
 
 export async function appendEvents(
@@ -19,7 +20,7 @@ export async function appendEvents(
   if (events.length === 0) return;
   if (batch !== undefined && !(await claimBatch(transaction, events, batch))) return;
   const firstId = await takeIds(transaction, events.length);
-  await insertEvents(transaction, events, firstId);
+  await insertEvents(transaction, events, firstId, batch?.isChained === true);
   await insertSecrets(transaction, events, firstId);
   await countEvents(transaction, events);
 }
@@ -61,17 +62,22 @@ async function takeIds({ query }: Transaction, count: number): Promise<number> {
 }
 
 async function insertEvents(
-  { query, runMany }: Transaction,
+  transaction: Transaction,
   events: readonly AuditEvent[],
   firstId: number,
+  isChained: boolean,
 ): Promise<void> {
+  const rows = events.map((event, index) => eventParameters(firstId + index, event));
+  if (isChained) {
+    const linked = await linkRows(transaction, events, rows, firstId);
+    await transaction.runMany(insertLinked(transaction), linked);
+    return;
+  }
+  await endChains(transaction, events);
   // Only the shape counts: the values are replaced by the parameters of each row.
   const shape = Object.fromEntries(EVENT_COLUMNS.map((column) => [column, 0]));
-  const statement = query.insertInto('audit_events').values(shape as unknown as AuditEventsTable);
-  await runMany(
-    statement.compile(),
-    events.map((event, index) => eventParameters(firstId + index, event)),
-  );
+  const statement = transaction.query.insertInto('audit_events').values(shape as never);
+  await transaction.runMany(statement.compile(), rows);
 }
 
 async function insertSecrets(

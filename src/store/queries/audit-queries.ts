@@ -9,6 +9,7 @@ import type {
 import type { Transaction } from '../database.ts';
 import type { Tables } from '../tables.ts';
 import { appendEvents } from './audit-append.ts';
+import { listChains, verifyChainPage } from './audit-chain.ts';
 import { pruneEvents } from './audit-prune.ts';
 import { eventOf } from './audit-row.ts';
 import { listTrail, listTrailAfter, readLastEventId } from './audit-trail.ts';
@@ -24,6 +25,9 @@ export function auditQueries(transaction: Transaction): AuditStore {
     listTrailAfter: (organizationId, afterId, filter) =>
       listTrailAfter(transaction, organizationId, afterId, filter),
     readLastEventId: () => readLastEventId(transaction),
+    listChains: (organizationId) => listChains(transaction, organizationId),
+    verifyChainPage: (organizationId, isImportant, place, limit) =>
+      verifyChainPage(transaction, organizationId, isImportant, place, limit),
     pruneEvents: (retention) => pruneEvents(transaction, retention),
   };
 }

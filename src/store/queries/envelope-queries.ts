@@ -11,6 +11,7 @@ const ENVELOPE_BYTES_MIN = 97;
 export function envelopeQueries({ query }: Transaction): EnvelopeStore {
   const keyOfVersion = sql<Uint8Array>`substr(sealed, ${sql.lit(KEY_AT)}, ${sql.lit(KEY_BYTES)})`;
   const keyOfItem = sql<Uint8Array>`substr(content, ${sql.lit(KEY_AT)}, ${sql.lit(KEY_BYTES)})`;
+  const keyOfWebhook = sql<Uint8Array>`substr(signing_secret, ${sql.lit(KEY_AT)}, ${sql.lit(KEY_BYTES)})`;
   const isEnvelope = sql<boolean>`length(content) >= ${sql.lit(ENVELOPE_BYTES_MIN)}`;
 
   function versions() {
@@ -21,6 +22,31 @@ export function envelopeQueries({ query }: Transaction): EnvelopeStore {
     return query.selectFrom('instance_items').where(isEnvelope);
   }
 
+  function replace({ kind, id, sealed: before }: SealedPlace, sealed: Uint8Array) {
+    if (kind === 'item') {
+      return query
+        .updateTable('instance_items')
+        .set({ content: sealed })
+        .where('name', '=', id)
+        .where('content', '=', before)
+        .executeTakeFirst();
+    }
+    if (kind === 'webhook') {
+      return query
+        .updateTable('webhooks')
+        .set({ signing_secret: sealed })
+        .where('id', '=', id)
+        .where('signing_secret', '=', before)
+        .executeTakeFirst();
+    }
+    return query
+      .updateTable('secret_versions')
+      .set({ sealed })
+      .where('id', '=', id)
+      .where('sealed', '=', before)
+      .executeTakeFirst();
+  }
+
   return {
     async countEnvelopes() {
       const count = sql<number>`count(*)`;
@@ -28,6 +54,11 @@ export function envelopeQueries({ query }: Transaction): EnvelopeStore {
         ...(await versions()
           .select([keyOfVersion.as('key'), count.as('count')])
           .groupBy(keyOfVersion)
+          .execute()),
+        ...(await query
+          .selectFrom('webhooks')
+          .select([keyOfWebhook.as('key'), count.as('count')])
+          .groupBy(keyOfWebhook)
           .execute()),
         ...(await items()
           .select([keyOfItem.as('key'), count.as('count')])
@@ -60,6 +91,23 @@ export function envelopeQueries({ query }: Transaction): EnvelopeStore {
           sealed: content,
         }));
       }
+      if (kind === 'webhook') {
+        const rows = await query
+          .selectFrom('webhooks')
+          .select(['id', 'signing_secret'])
+          .where(keyOfWebhook, '<>', key)
+          .where('id', '>', afterId)
+          .orderBy('id')
+          .limit(limit)
+          .execute();
+        return rows.map(({ id, signing_secret: sealed }) => ({
+          kind,
+          id,
+          organizationId: '',
+          secretId: '',
+          sealed,
+        }));
+      }
       const rows = await versions()
         .select(['id', 'organization_id', 'secret_id', 'sealed'])
         .where(keyOfVersion, '<>', key)
@@ -77,20 +125,7 @@ export function envelopeQueries({ query }: Transaction): EnvelopeStore {
     async replaceEnvelopes(changes) {
       let replaced = 0n;
       for (const { place, sealed } of changes) {
-        const result =
-          place.kind === 'item'
-            ? await query
-                .updateTable('instance_items')
-                .set({ content: sealed })
-                .where('name', '=', place.id)
-                .where('content', '=', place.sealed)
-                .executeTakeFirst()
-            : await query
-                .updateTable('secret_versions')
-                .set({ sealed })
-                .where('id', '=', place.id)
-                .where('sealed', '=', place.sealed)
-                .executeTakeFirst();
+        const result = await replace(place, sealed);
         replaced += result.numUpdatedRows;
       }
       return Number(replaced);
