@@ -1,5 +1,8 @@
 /** `/ca` over HTTP: who may rotate, what is recorded, what does not follow. No key leaves. */
-import { beforeAll, expect, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { hashToken } from '../../src/kernel/ids.ts';
+import { sampleKey } from '../contract/samples.ts';
 import { startAdminFixture, type AdminFixture } from './admin-fixture.ts';
 
 let admin: AdminFixture;
@@ -8,10 +11,23 @@ beforeAll(async () => {
   admin = await startAdminFixture();
 });
 
+afterAll(() => admin[Symbol.asyncDispose]());
+
 async function keyOf(body: Record<string, unknown>): Promise<string> {
   const { json, status } = await admin.call('POST', '/api-keys', { name: 'other', ...body });
   expect(status).toBe(201);
   return (json as { key: string }).key;
+}
+
+/** A key of another organization. */
+async function foreignKey(): Promise<string> {
+  const organization = { id: randomUUID(), name: 'other', createdAtMs: 1 };
+  const workspace = { ...organization, id: randomUUID(), organizationId: organization.id };
+  await admin.store.organizations.insertOrganization(organization, workspace);
+  const key = 'not-a-real-foreign-key';
+  const tenant = { organization, workspace };
+  await admin.store.organizations.insertApiKey(sampleKey(tenant, { keyHash: hashToken(key) }));
+  return key;
 }
 
 const STEPS = ['/ca/rotate', '/ca/switch', '/ca/finish', '/ca/cancel'];
@@ -23,6 +39,7 @@ test('admins of the first organization rotate; others read, and change nothing',
     await keyOf({ role: 'viewer' }),
     await keyOf({ role: 'operator' }),
     await keyOf({ role: 'admin', workspaces: [id] }),
+    await foreignKey(),
   ];
   for (const key of keys) {
     expect((await admin.call('GET', '/ca', undefined, key)).status).toBe(200);

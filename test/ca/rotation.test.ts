@@ -82,24 +82,29 @@ test('of two that begin at once one does; the other is told', async () => {
 
 test('leaves of before are not handed out after the switch, not even one being minted', async () => {
   const waiting: (() => void)[] = [];
-  let minted = 0;
-  const cache = new LeafCache<number>({
+  const cache = new LeafCache<string>({
     mint: async () => {
-      minted += 1;
+      const certPem = `leaf ${waiting.length}`;
       await new Promise<void>((resolve) => waiting.push(resolve));
-      return { certPem: '', keyPem: '', notAfterMs: systemClock.nowMs() + 60_000 };
+      return { certPem, keyPem: '', notAfterMs: systemClock.nowMs() + 60_000 };
     },
-    build: () => minted,
+    build: ({ certPem }) => certPem,
     clock: systemClock,
     leafCacheMax: 10,
   });
   const before = cache.get(host);
   cache.clear();
   const after = cache.get(host);
-  for (const wake of waiting) wake();
-  await Promise.all([before, after]);
-  expect(minted).toBe(2);
-  expect(cache.get(host)).toBe(2);
+  // The old one is ready last.
+  waiting[1]?.();
+  expect(await after).toBe('leaf 1');
+  waiting[0]?.();
+  expect(await before).toBe('leaf 0');
+  expect(cache.get(host)).toBe('leaf 1');
+  cache.clear();
+  const fresh = cache.get(host);
+  waiting[2]?.();
+  expect(await fresh).toBe('leaf 2');
 });
 
 test('it switches by itself when its time has come, also one that came while it was not running', async () => {
