@@ -121,7 +121,6 @@ export class Http2Connection implements Http2Carrier {
     };
     session.on('remoteSettings', onControlFrame);
     session.on('ping', onControlFrame);
-    session.on('priority', onControlFrame);
     session.on('goaway', () => {
       this.#noteUnseen();
     });
@@ -153,9 +152,10 @@ export class Http2Connection implements Http2Carrier {
     return count > FIXED.http2StreamsPerSandboxMax ? new Refusal('too_many_connections') : null;
   }
 
+  /** Streams are numbered without gaps, but for the first, which some clients keep for other things. */
   #noteStream(streamId: number): void {
     if (streamId - this.#lastStreamId > STREAM_ID_STEP && this.#lastStreamId > 0) {
-      recordMalformed(this.#context, 'a stream was refused by its framing');
+      recordMalformed(this.#context, 'a head was refused by its framing');
     }
     this.#lastStreamId = Math.max(this.#lastStreamId, streamId);
     this.#unseenSinceMs = null;
@@ -174,7 +174,7 @@ export class Http2Connection implements Http2Carrier {
     this.#lastStreamId = lastBegunId;
     this.#unseenSinceMs = null;
     this.isUsed = true;
-    recordMalformed(this.#context, 'a head was incomplete, or refused by its framing');
+    recordMalformed(this.#context, 'a head was refused by its framing, or incomplete');
   }
 
   #lastBegunId(): number {

@@ -136,12 +136,34 @@ const STATIC_STATUS = new Map([
   [14, 500],
 ]);
 
+/** Huffman codes of the digits (RFC 7541 appendix B): `0` to `2` have five bits, the others six. */
+function decodeDigits(bytes: Buffer): string {
+  let bits = '';
+  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
+  let digits = '';
+  for (let at = 0; at + 5 <= bits.length;) {
+    const five = Number.parseInt(bits.slice(at, at + 5), 2);
+    if (five <= 2) {
+      digits += String(five);
+      at += 5;
+    } else {
+      const six = Number.parseInt(bits.slice(at, at + 6), 2);
+      if (six < 0x19 || six > 0x1f) return digits;
+      digits += String(six - 0x19 + 3);
+      at += 6;
+    }
+  }
+  return digits;
+}
+
 /** `:status` of a response's field block, which is its first line; `0` when it is spelled otherwise. */
 export function statusOf(block: Buffer): number {
   // A table size update may stand before it.
   const at = ((block[0] ?? 0) & 0xe0) === 0x20 ? 1 : 0;
   const first = block[at] ?? 0;
   if ((first & 0x80) !== 0) return STATIC_STATUS.get(first & 0x7f) ?? 0;
-  const digits = block.subarray(at + 2, at + 5).toString('latin1');
-  return block[at + 1] === 3 && /^\d{3}$/.test(digits) ? Number(digits) : 0;
+  const length = block[at + 1] ?? 0;
+  const value = block.subarray(at + 2, at + 2 + (length & 0x7f));
+  const digits = (length & 0x80) === 0 ? value.toString('latin1') : decodeDigits(value);
+  return /^\d{3}$/.test(digits) ? Number(digits) : 0;
 }
