@@ -8,11 +8,15 @@ import { mintCanary } from '../support/canary.ts';
 import { eventually } from '../support/eventually.ts';
 import type { OriginHandler } from '../support/origin.ts';
 import { valuesOf } from '../support/origin.ts';
+import { openHttp2 } from '../support/http2-client.ts';
+import type { TestSandbox } from '../support/product.ts';
 import type { Scene } from '../support/scene.ts';
 import { startScene } from '../support/scene.ts';
 
 const HOST = 'api.example.test';
 const accepted = new Set<string>();
+/** What an origin that has seen it sends back. */
+let echoed: readonly string[] = [];
 const changeMeanwhile: { run: (() => Promise<void>) | null } = { run: null };
 let scene: Scene;
 let count = 0;
@@ -28,7 +32,7 @@ function guarded(refusedBody = 'no', hints = false): OriginHandler {
     await changeMeanwhile.run?.();
     if (accepted.has(bearerOf(request.rawHeaders))) {
       response.writeHead(200, ['Content-Type', 'text/plain']);
-      response.end('welcome');
+      response.end(echoed.join(' ') || 'welcome');
       return;
     }
     if (hints) response.writeEarlyHints({ link: '</a.css>; rel=preload' });
@@ -54,13 +58,14 @@ afterAll(() => scene[Symbol.asyncDispose]());
 
 beforeEach(() => {
   accepted.clear();
+  echoed = [];
   changeMeanwhile.run = null;
   scene.origin.clear();
 });
 
 interface Begun {
   readonly name: string;
-  readonly sandbox: { readonly id: string; readonly token: string };
+  readonly sandbox: TestSandbox;
   /** By version, from 1. */
   readonly values: string[];
 }
@@ -149,6 +154,30 @@ describe('the version before steps in (I2, I4)', () => {
     scene.origin.clear();
     expect((await ask(begun)).status).toBe(200);
     expect(sentVersions(begun)).toEqual([2]);
+  });
+
+  test('of what the origin sends back neither version reaches the client (I3)', async () => {
+    const begun = await begin();
+    await rotate(begun, 600);
+    accepted.add(begun.values[1] ?? '');
+    echoed = begun.values.slice(1);
+    const answer = await ask(begun);
+    expect(answer.text()).toMatch(/^[^ ]*\*{8,} [^ ]*\*{8,}$/);
+    await scene.product.assertNoLeak(begun.values.slice(1));
+  });
+
+  test('for streams of HTTP/2 as well, each by itself', async () => {
+    const begun = await begin();
+    await rotate(begun, 600);
+    accepted.add(begun.values[1] ?? '');
+    using tunnel = await openHttp2(scene.product, begun.sandbox, `${HOST}:443`);
+    const answers = await Promise.all([
+      tunnel.request({ path: '/' }),
+      tunnel.request({ method: 'HEAD', path: '/' }),
+      tunnel.request({ method: 'POST', path: '/', body: '{}' }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 401]);
+    expect(sentVersions(begun).toSorted((one, other) => one - other)).toEqual([1, 1, 2, 2, 2]);
   });
 
   test('use and requests are counted for both, each request once', async () => {
@@ -254,10 +283,7 @@ describe('the version before stays out', () => {
   });
 
   const meanwhile: readonly [string, (begun: Begun) => Promise<unknown>][] = [
-    [
-      'deleted',
-      ({ name }) => scene.product.admin.must('DELETE', `/secrets/${name}`),
-    ],
+    ['deleted', ({ name }) => scene.product.admin.must('DELETE', `/secrets/${name}`)],
     [
       'disabled',
       ({ name }) => scene.product.admin.must('PATCH', `/secrets/${name}`, { disabled: true }),
