@@ -1,4 +1,5 @@
 /** The table of docs/PROVIDERS.md, made from the catalogue. */
+import { unreachable } from '../../src/kernel/assert.ts';
 import { loadCatalogue, type Provider } from '../../src/providers/catalogue.ts';
 import type { Auth, HostRule, Placement } from '../../src/secrets/auth.ts';
 
@@ -84,5 +85,7 @@ function formatPlacement(placement: Placement): string {
       return 'in the path, where the placeholder stands';
     case 'mtls':
       return 'as the client certificate';
+    default:
+      return unreachable(placement);
   }
 }
