@@ -66,7 +66,8 @@ test('the built product serves: worker thread, catalogue and both planes are fou
     headers: { 'x-api-key': 'not-a-real-admin-key' },
   });
   expect(answer.status).toBe(200);
-  expect(await answer.json()).toHaveLength(19);
+  const providers = (await answer.json()) as { name: string }[];
+  expect(providers.map(({ name }) => name)).toContain('openai');
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
