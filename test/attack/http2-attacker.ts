@@ -3,7 +3,6 @@
  * frame that came back, and how the connection ended.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { ByteReader } from '../support/byte-reader.ts';
 import { openTunnel } from '../support/client.ts';
 import type { HttpConnection } from '../support/client.ts';
 import {

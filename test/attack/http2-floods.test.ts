@@ -180,7 +180,8 @@ describe('I7 floods end the connection', () => {
   ])('%s is read past: nothing is done for it', async (_what, make) => {
     using attacker = await open();
     attacker.send(times(5_000, make), get(3));
-    await attacker.until('an answer', () => attacker.status(3) === 200);
+    await attacker.until('an answer', () => attacker.status(3) !== undefined);
+    expect(attacker.status(3)).toBe(200);
   });
 
   test('a hundred PINGs, and resets as a browser makes them, are no flood', async () => {
@@ -239,10 +240,8 @@ describe('I7 heads', () => {
     attacker.send(encodeHeaders(3, head(), FrameFlag.endStream));
     await attacker.waitForEnd();
     await eventually(async () => {
-      expect((await rows()).map((row) => row.code).toSorted()).toEqual([
-        'bad_request',
-        'client_aborted',
-      ]);
+      const codes = new Set((await rows()).map((row) => row.code));
+      expect(codes).toEqual(new Set(['bad_request', 'client_aborted']));
     });
   });
 
