@@ -3,29 +3,43 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { FIXED } from '../../src/kernel/limits.ts';
 import { startUsageBook } from '../../src/usage/usage-book.ts';
-import type { UsageMark } from '../../src/usage/usage-store.ts';
+import type { AuthFailure, UsageBatch, UsageMark } from '../../src/usage/usage-store.ts';
 import { insertSampleSecret, insertTenant } from '../contract/samples.ts';
 import { silentLogger } from '../store/silent-logger.ts';
 import { openStore, temporaryDirectory } from '../store/temporary-store.ts';
 
-/** A store that keeps the later time, as the contract says, and fails when told to. */
+/** A store that keeps the contract's promises in memory, and fails when told to. */
 class MarkStore {
   readonly used = new Map<string, number>();
+  readonly requests = new Map<string, number>();
+  readonly failures = new Map<string, number>();
+  readonly #stored = new Set<number>();
+  /** Takes the next batch and lets its answer get lost. */
+  losing = false;
   readonly batches: number[] = [];
   failing = false;
   hanging = false;
   onRecord: () => void = () => undefined;
 
-  async recordUsage(marks: readonly UsageMark[]): Promise<void> {
+  async recordUsage(marks: readonly UsageMark[], batch?: UsageBatch): Promise<void> {
     this.onRecord();
     await (this.hanging ? new Promise(() => undefined) : Promise.resolve());
     if (this.failing) throw new Error('the store is away');
     this.batches.push(marks.length);
-    for (const mark of marks) {
-      if (mark.lastUsedAtMs === null) continue;
-      const stored = this.used.get(mark.versionId) ?? 0;
-      this.used.set(mark.versionId, Math.max(stored, mark.lastUsedAtMs));
+    const sequence = batch?.sequence ?? 0;
+    if (!this.#stored.has(sequence)) for (const mark of marks) this.#take(mark);
+    this.#stored.add(sequence);
+    if (this.losing) throw new Error('the answer got lost');
+  }
+
+  #take(mark: UsageMark): void {
+    const { versionId } = mark;
+    if (mark.lastUsedAtMs !== null) {
+      this.used.set(versionId, Math.max(this.used.get(versionId) ?? 0, mark.lastUsedAtMs));
     }
+    this.requests.set(versionId, (this.requests.get(versionId) ?? 0) + mark.requests);
+    const before = mark.wasAccepted ? 0 : (this.failures.get(versionId) ?? 0);
+    this.failures.set(versionId, before + mark.authFailures);
   }
 }
 
@@ -155,6 +169,101 @@ describe('the usage book', () => {
         store.failing = false;
         await book.close();
         expect(Object.fromEntries(store.used)).toEqual(Object.fromEntries(expected));
+      }),
+    );
+  });
+});
+
+describe('what is counted', () => {
+  const used = (versionId: string, rotation: number) => ({ secretId: 's', versionId, rotation });
+
+  function failure(versionId: string, atMs: number): AuthFailure {
+    const ids = { organizationId: 'o', sandboxId: 'b', secretId: 's', versionId, version: 1 };
+    return { ...ids, host: 'api.example.com', kind: 'unknown', atMs };
+  }
+
+  test('counts once, also when the answer to its batch got lost', async () => {
+    const { store, book } = begin();
+    book.countRequest(used('v', 1));
+    book.countRequest(used('v', 1));
+    store.losing = true;
+    await expect(book.flush()).rejects.toThrow('got lost');
+    book.countRequest(used('v', 1));
+    store.losing = false;
+    await book.flush();
+    expect(store.requests.get('v')).toBe(3);
+    expect(store.batches).toEqual([1, 1, 1]);
+  });
+
+  test('begins anew with a rotation; what was decided before it does not count', async () => {
+    const { store, book } = begin();
+    book.countRequest(used('v', 1));
+    book.countRequest(used('v', 2));
+    book.countRequest(used('v', 1));
+    book.countRequest(used('v', 2));
+    await book.flush();
+    expect(store.requests.get('v')).toBe(2);
+  });
+
+  test('all who ask for a flush while one is under way share the next', async () => {
+    const { store, book } = begin();
+    book.countRequest(used('v', 1));
+    const first = book.flush();
+    book.countRequest(used('v', 1));
+    await Promise.all([first, book.flush(), book.flush(), book.flush()]);
+    expect([store.requests.get('v'), store.batches]).toEqual([2, [1, 1]]);
+  });
+
+  test('refusals count from the last accepted one, across flushes; a listener hears of each', async () => {
+    const { store, book } = begin();
+    const heard: number[] = [];
+    const stop = book.onAuthFailure(({ atMs }) => heard.push(atMs));
+    book.markAuthFailure(failure('v', 1));
+    await book.flush();
+    book.markAuthFailure(failure('v', 2));
+    await book.flush();
+    expect(store.failures.get('v')).toBe(2);
+    book.markAuthFailure(failure('v', 3));
+    book.markAccepted('s', 'v');
+    stop();
+    book.markAuthFailure(failure('v', 4));
+    await book.flush();
+    expect([store.failures.get('v'), heard]).toEqual([1, [1, 2, 3]]);
+  });
+
+  test('a listener that throws takes nothing from the others or from the book', async () => {
+    const { store, book } = begin();
+    const heard: string[] = [];
+    book.onAuthFailure(() => {
+      throw new Error('deaf');
+    });
+    book.onAuthFailure(({ kind }) => heard.push(kind));
+    book.markAuthFailure(failure('v', 1));
+    await book.flush();
+    expect([store.failures.get('v'), heard]).toEqual([1, ['unknown']]);
+  });
+
+  test('whatever is lost, refused and flushed in between, counts are exact', async () => {
+    const act = fc.constantFrom('count', 'count', 'count', 'flush', 'lose', 'fail');
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
+        const store = new MarkStore();
+        const book = startUsageBook({ store, logger: silentLogger, clock: systemClock });
+        for (const each of acts) {
+          if (each === 'count') {
+            book.countRequest(used('v', 1));
+            continue;
+          }
+          store.losing = each === 'lose';
+          store.failing = each === 'fail';
+          // Some are waited for, some overlap with what comes next.
+          const flushed = book.flush().catch(() => undefined);
+          if (each !== 'flush') await flushed;
+        }
+        store.losing = false;
+        store.failing = false;
+        await book.close();
+        expect(store.requests.get('v') ?? 0).toBe(acts.filter((one) => one === 'count').length);
       }),
     );
   });
