@@ -51,11 +51,8 @@ export function addAuthOptions(command: Command): Command {
     .option('--description <text>', 'for people')
     .option('--allow-plaintext', 'also on plain http://')
     .option('--no-allow-plaintext', 'not on plain http:// (the default)')
-    .option(
-      '--mask',
-      'mask the value in responses (the default; masking itself comes in a later version)',
-    )
-    .option('--no-mask', 'do not mask it');
+    .option('--mask', 'replace the value by * where an origin sends it back (the default)')
+    .option('--no-mask', 'let it pass in responses: the sandbox sees what the origin sends');
 }
 
 /** The fields of `POST /secrets` and `PATCH /secrets/{name}`. CommandFault for options that exclude each other. */

@@ -47,6 +47,7 @@ describe('import direction', () => {
     'src/providers',
     'src/policy',
     'src/inject',
+    'src/mask',
     'src/activity',
   ];
   const RULES: readonly (readonly [from: readonly string[], mustNotImport: readonly string[]])[] = [
