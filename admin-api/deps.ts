@@ -2,6 +2,7 @@
 import type { ActivityJournal } from '../src/activity/activity-journal.ts';
 import type { AuditLog } from '../src/audit/audit-log.ts';
 import type { AuditStore } from '../src/audit/audit-store.ts';
+import type { ChainVerifier } from '../src/audit/chain-verifier.ts';
 import type { LiveFeed } from '../src/audit/live-feed.ts';
 import type { CaRotation } from '../src/ca/rotation.ts';
 import type { GroupReader } from '../src/groups/group-reader.ts';
@@ -51,6 +52,7 @@ export interface AdminDeps {
   readonly activity: Pick<ActivityJournal, 'list' | 'recordDone'>;
   readonly auditLog: AuditLog;
   readonly liveFeed: LiveFeed;
+  readonly chainVerifier: ChainVerifier;
   readonly audit: Pick<AuditStore, 'listNetwork'>;
   readonly explain: (query: ExplainQuery) => Promise<Explanation>;
   readonly ca: () => CaMaterial;

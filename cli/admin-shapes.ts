@@ -182,3 +182,12 @@ export interface RewrapProgress {
   readonly failed: number;
   readonly complete: boolean;
 }
+
+export interface ChainReportView {
+  readonly chain: string;
+  readonly rows: number;
+  readonly intact: boolean | null;
+  readonly broken_id: number | null;
+  readonly unknown_heads: readonly string[];
+  readonly head: string | null;
+}

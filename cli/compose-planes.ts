@@ -8,6 +8,7 @@ import { createAdminHandler } from '../admin-api/handler.ts';
 import { createMetricsHandler } from '../admin-api/metrics-handler.ts';
 import { ActivityJournal } from '../src/activity/activity-journal.ts';
 import { AuditLog } from '../src/audit/audit-log.ts';
+import { ChainVerifier } from '../src/audit/chain-verifier.ts';
 import { LiveFeed } from '../src/audit/live-feed.ts';
 import { makeBundle } from '../src/ca/bundle.ts';
 import { CaRotation } from '../src/ca/rotation.ts';
@@ -112,6 +113,7 @@ export async function startPlanes({
     compat: settings.compat,
     audit: core.store.audit,
     auditLog: new AuditLog(core.store.audit),
+    chainVerifier: new ChainVerifier(core.store.audit),
     liveFeed,
     secretTester: new SecretTester({
       activity: services.activity,

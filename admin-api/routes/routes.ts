@@ -11,6 +11,7 @@ import { defineActivityRoutes } from './activity.ts';
 import { defineApiKeyRoutes } from './api-keys.ts';
 import { defineAuthorityRoutes } from './authority.ts';
 import { defineBindingRoutes } from './bindings.ts';
+import { defineChainRoutes } from './chain.ts';
 import { defineEventRoutes } from './events.ts';
 import { defineExplainRoutes } from './explain.ts';
 import { defineInstanceRoutes } from './instance.ts';
@@ -35,6 +36,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
     ...defineBindingRoutes(deps),
     ...defineNetworkRoutes(deps),
     ...defineActivityRoutes(deps),
+    ...defineChainRoutes(deps),
     ...defineTrailRoutes(deps),
     ...defineEventRoutes(deps),
     ...defineOrganizationRoutes(deps),

@@ -1,7 +1,7 @@
 /**
  * `sallyport audit SECRET`: where a secret was used and what was refused, newest first.
- * `sallyport audit --sandbox S`: what a sandbox did on the network. `audit tail` and `audit
- * observed` have files of their own.
+ * `sallyport audit --sandbox S`: what a sandbox did on the network. `audit tail`, `audit
+ * observed` and `audit verify` have files of their own.
  */
 import type { Command } from 'commander';
 import type { AdminClient } from '../admin-client.ts';
@@ -14,6 +14,7 @@ import { readSandboxId } from '../sandbox-reference.ts';
 import type { Terminal } from '../terminal.ts';
 import { registerObserved } from '../audit-observed.ts';
 import { registerTail } from '../audit-tail.ts';
+import { registerVerify } from '../audit-verify.ts';
 
 interface AuditOptions extends ConnectionOptions {
   readonly sandbox?: string;
@@ -32,6 +33,7 @@ export function register(program: Command, terminal: Terminal): void {
     );
   registerTail(command, terminal);
   registerObserved(command, terminal);
+  registerVerify(command, terminal);
 }
 
 async function audit(

@@ -10,6 +10,7 @@ import type { KeyUseView, RewrapProgress } from '../admin-shapes.ts';
 import { CommandFault } from '../command-fault.ts';
 import { printJson, printLine, printTable } from '../output.ts';
 import { addSettingOptions, readSettings, type SettingOptions } from '../setting-options.ts';
+import { readLines } from '../text-lines.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface RotateOptions extends ConnectionOptions {
@@ -112,10 +113,6 @@ function readKeys(admin: AdminClient): Promise<readonly KeyUseView[]> {
 }
 
 async function* readProgress(admin: AdminClient, isNew: boolean): AsyncGenerator<RewrapProgress> {
-  let rest = '';
-  for await (const piece of admin.stream(DOING, '/vault/rewrap', { new_key: isNew })) {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) yield JSON.parse(line) as RewrapProgress;
-  }
+  const pieces = admin.stream(DOING, '/vault/rewrap', { new_key: isNew });
+  for await (const line of readLines(pieces)) yield JSON.parse(line) as RewrapProgress;
 }

@@ -12,6 +12,7 @@ import { ActivityJournal } from '../../src/activity/activity-journal.ts';
 import { openCertificateAuthority } from '../../src/ca/authority.ts';
 import { CaRotation } from '../../src/ca/rotation.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
+import { ChainVerifier } from '../../src/audit/chain-verifier.ts';
 import { LiveFeed } from '../../src/audit/live-feed.ts';
 import { startTrail, type RunningTrail } from '../../src/audit/trail.ts';
 import type { PostAnswer, PostRequest } from '../../src/egress/post-outside.ts';
@@ -236,6 +237,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     activity,
     audit: store.audit,
     auditLog: new AuditLog(store.audit),
+    chainVerifier: new ChainVerifier(store.audit),
     liveFeed,
     explain: (query) => explain(feed, clock, query),
     ca: () => ({ caPem: 'CA PEM\n', bundlePem: 'BUNDLE PEM\n' }),

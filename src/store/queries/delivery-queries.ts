@@ -2,7 +2,7 @@
 import type { Selectable } from 'kysely';
 import { FIXED } from '../../kernel/limits.ts';
 import type { WebhookStore } from '../../webhooks/webhook-store.ts';
-import type { Delivery, DeliveryState, WebhookEvent } from '../../webhooks/webhook.ts';
+import type { Delivery, DeliveryState } from '../../webhooks/webhook.ts';
 import { fromJson } from '../columns.ts';
 import type { Transaction } from '../database.ts';
 import type { WebhookDeliveriesTable } from '../tables.ts';
@@ -208,7 +208,7 @@ function deliveryOf(row: Selectable<WebhookDeliveriesTable>): Delivery {
     seq: row.seq,
     id: row.id,
     webhookId: row.webhook_id,
-    event: row.event as WebhookEvent,
+    event: row.event,
     state: row.state as DeliveryState,
     attempts: row.attempts,
     nextAttemptAtMs: row.next_attempt_at_ms,
