@@ -15,6 +15,7 @@ export interface UpstreamOptions {
     | 'headBytesMax'
     | 'headFieldsMax'
     | 'http2StreamsMax'
+    | 'connectTimeoutMs'
     | 'responseHeadTimeoutMs'
     | 'bodySilenceTimeoutMs'
     | 'upstreamIdleTimeoutMs'

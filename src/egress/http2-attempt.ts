@@ -91,6 +91,7 @@ class Http2Attempt implements Attempt, StreamUser {
         this.#trailers = raw;
       })
       .on('data', (chunk: Buffer) => {
+        connection.onHeard();
         if (this.#isOver) return;
         this.#timer?.refresh();
         if (!this.#options.sink.onData(chunk)) stream.pause();
@@ -124,14 +125,16 @@ class Http2Attempt implements Attempt, StreamUser {
 
   #onInformation(raw: readonly string[]): void {
     if (this.#isOver) return;
-    const { sink, request } = this.#options;
+    const { sink, request, connection } = this.#options;
     const status = readStatus(raw);
+    connection.onHeard();
     sink.onResponseByte();
     if (status === 100 && !request.expectContinue) return;
     sink.onInformation({ status, statusText: '', fields: withoutPseudo(raw) });
   }
 
   #onResponse(raw: readonly string[]): void {
+    this.#options.connection.onHeard();
     if (this.#isOver) return;
     this.#hasResponse = true;
     if (sizeOf(raw) > this.#options.limits.headBytesMax) {

@@ -16,7 +16,11 @@ import type { Origin } from './upstream.ts';
 
 export type Http2Limits = Pick<
   Limits,
-  'headBytesMax' | 'headFieldsMax' | 'http2StreamsMax' | 'upstreamIdleTimeoutMs'
+  | 'headBytesMax'
+  | 'headFieldsMax'
+  | 'http2StreamsMax'
+  | 'upstreamIdleTimeoutMs'
+  | 'connectTimeoutMs'
 >;
 
 /** An exchange that has a stream on the connection. */
@@ -66,6 +70,10 @@ export class Http2Connection {
   #peerStreamsMax = 1;
   #settle: (isAlive: boolean) => void = ignoreError;
   #isEnding = false;
+  #isDestroyed = false;
+  /** Since when the origin says nothing although it was asked; counted anew when something came. */
+  #quietSinceMs = 0;
+  #wasHeard = true;
   #lastStreamId: number | undefined;
   #goawayCode: number | undefined;
   #controlFrames = 0;
@@ -127,8 +135,29 @@ export class Http2Connection {
     return (this.#streamsOf.get(sandboxId) ?? 0) < share;
   }
 
+  /**
+   * It may be dead without our knowing. New streams go elsewhere where they can: one connection that a
+   * failed router swallows must not take every request of an origin with it. (No PING: gRPC servers count
+   * them as abuse.)
+   */
+  get isSilent(): boolean {
+    if (this.isIdle) return false;
+    const nowMs = systemClock.monotonicMs();
+    if (this.#wasHeard) {
+      this.#wasHeard = false;
+      this.#quietSinceMs = nowMs;
+    }
+    return nowMs - this.#quietSinceMs > this.#limits.connectTimeoutMs;
+  }
+
+  /** Anything came on it. */
+  onHeard(): void {
+    this.#wasHeard = true;
+  }
+
   enter(user: StreamUser): void {
     const { sandboxId } = user.origin;
+    if (this.isIdle) this.#wasHeard = true;
     clearTimeout(this.#idleTimer);
     this.origin = user.origin;
     this.#users.add(user);
@@ -160,12 +189,19 @@ export class Http2Connection {
     return this.#goawayCode;
   }
 
-  /** Streams end as if the connection had broken; GOAWAY is said, but not waited for. */
-  destroy(): void {
+  /**
+   * Streams end as if the connection had broken; GOAWAY is said, but not waited for. A turn later: the
+   * caller may stand on the stack of the very frame parser that this takes away.
+   */
+  destroy(http2ErrorCode: number = Http2Code.noError): void {
+    if (this.#isDestroyed) return;
+    this.#isDestroyed = true;
     this.#isEnding = true;
     clearTimeout(this.#idleTimer);
-    this.session.destroy();
-    setImmediate(() => this.socket.destroy());
+    setImmediate(() => {
+      this.session.destroy(undefined, http2ErrorCode);
+      setImmediate(() => this.socket.destroy());
+    });
   }
 
   /** The first stream does not wait for it, those that could be too many do. */
@@ -218,6 +254,7 @@ export class Http2Connection {
 
   /** Each one costs an answer; nobody needs many (CVE-2019-9512, CVE-2019-9515). */
   #countControlFrame(): void {
+    this.onHeard();
     const nowMs = systemClock.monotonicMs();
     if (nowMs - this.#controlSecondMs > 1_000) {
       this.#controlSecondMs = nowMs;
@@ -227,7 +264,7 @@ export class Http2Connection {
     if (this.#controlFrames <= FIXED.http2ControlFramesPerSecond || this.fault !== undefined)
       return;
     this.fault = protocolRefusal('flood of PING or SETTINGS frames');
-    this.session.destroy(undefined, Http2Code.enhanceYourCalm);
+    this.destroy(Http2Code.enhanceYourCalm);
   }
 }
 

@@ -43,9 +43,16 @@ export class Pool {
   }
 
   /** Oldest first, so that the others may time out. `newerThan`: a serial number. */
-  readShared(sandboxId: string, newerThan: number): Http2Connection | undefined {
+  readShared(
+    sandboxId: string,
+    newerThan: number,
+    mayBeSilent: boolean,
+  ): Http2Connection | undefined {
     return this.#shared.find(
-      (connection) => connection.serial > newerThan && connection.hasRoomFor(sandboxId),
+      (connection) =>
+        connection.serial > newerThan &&
+        connection.hasRoomFor(sandboxId) &&
+        (mayBeSilent || !connection.isSilent),
     );
   }
 

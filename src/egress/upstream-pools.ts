@@ -184,18 +184,25 @@ export class UpstreamPools {
   }
 
   #serveShared(waiter: ConnectionWaiter, route: string): boolean {
+    if (this.#giveStream(waiter, route, false)) return true;
+    const running = this.#dials.get(dialKey(route, waiter.origin.addresses));
+    if (running === undefined) {
+      return this.#open(waiter, route, HTTP2) || this.#giveStream(waiter, route, true);
+    }
+    running.waiters.push(waiter);
+    return true;
+  }
+
+  #giveStream(waiter: ConnectionWaiter, route: string, mayBeSilent: boolean): boolean {
     const { addresses, sandboxId } = waiter.origin;
     for (const address of addresses) {
       const pool = this.#pools.get(route + address.text + HTTP2);
-      const connection = pool?.readShared(sandboxId, waiter.newerThan);
+      const connection = pool?.readShared(sandboxId, waiter.newerThan, mayBeSilent);
       if (connection === undefined) continue;
       waiter.onConnection(connection);
       return true;
     }
-    const running = this.#dials.get(dialKey(route, addresses));
-    if (running === undefined) return this.#open(waiter, route, HTTP2);
-    running.waiters.push(waiter);
-    return true;
+    return false;
   }
 
   /** False: no room now. `suffix`: of the pools that are counted on. */

@@ -247,6 +247,29 @@ describe('how many streams', () => {
   });
 });
 
+describe('a connection on which nothing comes any more', () => {
+  test('gets no new streams while others can be opened, all the same when none can, and again when it speaks', async () => {
+    const origin = await http2Origin(NEVER);
+    const limits = { connectTimeoutMs: 60, upstreamConnectionsPerPoolMax: 2 };
+    const upstream = upstreamWith({ trust, limits });
+    const ask = async (): Promise<number | undefined> => {
+      const count = origin.streams.length;
+      start(upstream, h2To(origin));
+      await expect.poll(() => origin.streams.length).toBe(count + 1);
+      return origin.streams.at(-1)?.connection;
+    };
+    const silence = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+    expect([await ask(), await ask()]).toEqual([1, 1]);
+    await silence();
+    expect([await ask(), await ask()]).toEqual([2, 2]);
+    await silence();
+    expect(await ask()).toBe(1);
+    origin.streams[2]?.stream.respond({ ':status': 200 });
+    await settle();
+    expect(await ask()).toBe(2);
+  });
+});
+
 describe('closing', () => {
   test('an unused connection closes after its time, one with a stream does not', async () => {
     const origin = await http2Origin({
