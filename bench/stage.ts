@@ -15,6 +15,8 @@ import { TestAuthority } from '../test/support/test-authority.ts';
 import { Nginx, originBlock, reverseProxyBlock } from './nginx.ts';
 
 export const BENCH_HOST = 'api.bench.test';
+/** The same origin, its secret not masked in responses. */
+const UNMASKED_HOST = 'unmasked.bench.test';
 
 export interface Contender {
   readonly name: string;
@@ -32,6 +34,8 @@ export interface Stage extends AsyncDisposable {
   /** Node's server and undici without a proxy's work: the floor of this runtime. */
   readonly bare: Contender;
   readonly sallyport: Contender;
+  /** The product, for a secret whose value is not looked for in answers. */
+  readonly unmasked: Contender;
 }
 
 /** Starts one of the relays of this folder; resolves when it printed its port. */
@@ -55,7 +59,7 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
     stack.defer(() => rm(directory, { recursive: true, force: true }));
     const authority = new TestAuthority('Sallyport bench authority');
-    const leaf = authority.mintLeaf([BENCH_HOST, '127.0.0.1']);
+    const leaf = authority.mintLeaf([BENCH_HOST, UNMASKED_HOST, '127.0.0.1']);
     const caFile = join(directory, 'ca.pem');
     await writeFile(caFile, authority.caPem);
     await writeFile(join(directory, 'big'), '');
@@ -78,7 +82,10 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
 
     const product = stack.use(
       await startProduct({
-        hosts: { [BENCH_HOST]: `127.0.0.1:${origin.port}` },
+        hosts: {
+          [BENCH_HOST]: `127.0.0.1:${origin.port}`,
+          [UNMASKED_HOST]: `127.0.0.1:${origin.port}`,
+        },
         originCa: authority.caPem,
       }),
     );
@@ -86,7 +93,14 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
       auth: { type: 'bearer' },
       hosts: [BENCH_HOST],
     });
-    const sandbox = await product.createSandbox({ secrets: { BENCH_KEY: 'bench' } });
+    await product.createSecret('unmasked', `not-a-real-key-${'1'.repeat(32)}`, {
+      auth: { type: 'bearer' },
+      hosts: [UNMASKED_HOST],
+      mask_responses: false,
+    });
+    const sandbox = await product.createSandbox({
+      secrets: { BENCH_KEY: 'bench', UNMASKED_KEY: 'unmasked' },
+    });
     const direct = (name: string, pid: number, port: number): Contender => ({
       name,
       pid,
@@ -104,6 +118,12 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
         name: 'sallyport',
         pid: product.pid,
         url: `https://${BENCH_HOST}/v1/items/1`,
+        proxy: sandbox.proxyUrl,
+      },
+      unmasked: {
+        name: 'sallyport, without masking',
+        pid: product.pid,
+        url: `https://${UNMASKED_HOST}/v1/items/1`,
         proxy: sandbox.proxyUrl,
       },
       [Symbol.asyncDispose]: () => owned.disposeAsync(),

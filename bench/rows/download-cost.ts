@@ -1,4 +1,7 @@
-/** Row 4 (without masking): 1 GiB downloads through interception, CPU s/GiB ÷ nginx floor, and growth. */
+/**
+ * Row 4: 1 GiB downloads through interception, CPU s/GiB ÷ nginx floor, without and with masking, what masking
+ * adds where it finds nothing, and growth.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Figure } from '../figure.ts';
@@ -9,6 +12,8 @@ import { BENCH_HOST } from '../stage.ts';
 
 const ROUNDS = 2;
 const REACH = 1.8;
+const REACH_MASKED = 2;
+const MASKING_MAX = 1.15;
 const GROWTH_MIB_MAX = 96;
 const MIB = 2 ** 20;
 
@@ -32,24 +37,34 @@ async function download(contender: Contender): Promise<number> {
 }
 
 export async function measureDownloadCost(stage: Stage): Promise<Figure> {
-  const costs: { floor: number[]; ours: number[] } = { floor: [], ours: [] };
+  const floor: number[] = [];
+  const unmasked: number[] = [];
+  const masked: number[] = [];
   const residentBefore = readResidentBytes(stage.sallyport.pid);
   for (let round = 0; round < ROUNDS; round += 1) {
-    costs.floor.push(await download(stage.floor));
-    costs.ours.push(await download(stage.sallyport));
+    floor.push(await download(stage.floor));
+    unmasked.push(await download(stage.unmasked));
+    masked.push(await download(stage.sallyport));
   }
   const grownMib = (readPeakBytes(stage.sallyport.pid) - residentBefore) / MIB;
-  const ratio = median(costs.ours) / median(costs.floor);
+  const ratio = median(unmasked) / median(floor);
+  const maskedRatio = median(masked) / median(floor);
+  const masking = median(masked) / median(unmasked);
   const list = (seconds: readonly number[]): string =>
     seconds.map((value) => value.toFixed(2)).join(', ');
   return {
     row: 4,
-    title: '1 GiB download: CPU s/GiB ÷ nginx floor; resident growth',
-    target: '≤ 1.8; < 96 MiB (without masking)',
-    measured: `${ratio.toFixed(2)}; ${grownMib.toFixed(0)} MiB`,
-    reached: ratio <= REACH && grownMib < GROWTH_MIB_MAX,
+    title: '1 GiB download: CPU s/GiB ÷ nginx floor, without / with masking; resident growth',
+    target: '≤ 1.8 / ≤ 2.0 (masking adds < 15 %); < 96 MiB',
+    measured: `${ratio.toFixed(2)} / ${maskedRatio.toFixed(2)} (masking × ${masking.toFixed(2)}); ${grownMib.toFixed(0)} MiB`,
+    reached:
+      ratio <= REACH &&
+      maskedRatio <= REACH_MASKED &&
+      masking < MASKING_MAX &&
+      grownMib < GROWTH_MIB_MAX,
     detail:
-      `CPU s/GiB, ${ROUNDS} rounds: nginx ${list(costs.floor)}; sallyport ${list(costs.ours)}. ` +
+      `CPU s/GiB, ${ROUNDS} rounds: nginx ${list(floor)}; sallyport without masking ${list(unmasked)}, ` +
+      `with masking ${list(masked)}. ` +
       'Growth: highest resident size since the start above the resident size before the downloads.',
   };
 }
