@@ -14,12 +14,18 @@ import type { Scene } from '../support/scene.ts';
 import { startScene } from '../support/scene.ts';
 
 const HOST = 'api.example.test';
+const LONG = 'x'.repeat(300_000);
 const accepted = new Set<string>();
 /** What an origin that has seen it sends back. */
 let echoed: readonly string[] = [];
 const changeMeanwhile: { run: (() => Promise<void>) | null } = { run: null };
 let scene: Scene;
 let count = 0;
+
+/** The value of a first version: the only one accepted here. */
+function isFirst(rawHeaders: readonly string[]): boolean {
+  return accepted.has(bearerOf(rawHeaders));
+}
 
 function bearerOf(rawHeaders: readonly string[]): string {
   return (valuesOf(rawHeaders, 'authorization')[0] ?? '').replace(/^Bearer /, '');
@@ -30,7 +36,7 @@ function guarded(refusedBody = 'no', hints = false): OriginHandler {
   return async (request, response, readBody) => {
     await readBody();
     await changeMeanwhile.run?.();
-    if (accepted.has(bearerOf(request.rawHeaders))) {
+    if (isFirst(request.rawHeaders)) {
       response.writeHead(200, ['Content-Type', 'text/plain']);
       response.end(echoed.join(' ') || 'welcome');
       return;
@@ -47,7 +53,15 @@ beforeAll(async () => {
     names: [HOST],
     handlers: {
       '*': guarded(),
-      '/long': guarded('x'.repeat(300_000)),
+      '/long': guarded(LONG),
+      '/cut': (request, response) => {
+        if (isFirst(request.rawHeaders)) request.socket.destroy();
+        else response.writeHead(401).end();
+      },
+      '/endless': (request, response) => {
+        response.writeHead(isFirst(request.rawHeaders) ? 200 : 401);
+        response.write('begun');
+      },
       '/hints': guarded('no', true),
     },
     settings: { egress: { default: 'allow' } },
@@ -109,6 +123,7 @@ async function rowsOf({ name }: Begun) {
     readonly version: number;
     readonly overlap_version?: number;
     readonly status: number;
+    readonly error_code?: string;
   }[];
 }
 
@@ -178,6 +193,39 @@ describe('the version before steps in (I2, I4)', () => {
     ]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 401]);
     expect(sentVersions(begun).toSorted((one, other) => one - other)).toEqual([1, 1, 2, 2, 2]);
+  });
+
+  test('a second try that breaks is a failure of the exchange; the row has both versions', async () => {
+    const begun = await begin();
+    await rotate(begun, 600);
+    accepted.add(begun.values[1] ?? '');
+    const answer = await ask(begun, { path: '/cut' });
+    expect([answer.status, answer.field('proxy-status')]).toEqual([
+      502,
+      expect.stringContaining('upstream_unreachable'),
+    ]);
+    const [row] = await eventually(async () => {
+      const rows = await rowsOf(begun);
+      expect(rows).toHaveLength(1);
+      return rows;
+    });
+    expect([row?.version, row?.overlap_version]).toEqual([2, 1]);
+  });
+
+  test('a client that leaves during the second try ends it; one row', async () => {
+    const begun = await begin();
+    await rotate(begun, 600);
+    accepted.add(begun.values[1] ?? '');
+    const tunnel = await scene.product.openTunnel(begun.sandbox, `${HOST}:443`);
+    tunnel.sendRequest({ path: '/endless' });
+    expect((await tunnel.readHead()).status).toBe(200);
+    tunnel.reset();
+    const [row] = await eventually(async () => {
+      const rows = await rowsOf(begun);
+      expect(rows).toHaveLength(1);
+      return rows;
+    });
+    expect([row?.version, row?.overlap_version, row?.error_code]).toEqual([2, 1, 'client_aborted']);
   });
 
   test('use and requests are counted for both, each request once', async () => {
@@ -302,7 +350,9 @@ describe('the version before stays out', () => {
       changeMeanwhile.run = null;
       await change(begun);
     };
-    expect((await ask(begun)).status).toBe(401);
+    // All of it, although it was held back while this was decided.
+    const answer = await ask(begun, { path: '/long' });
+    expect([answer.status, answer.body.length]).toEqual([401, LONG.length]);
     expect(sentVersions(begun)).toEqual([2]);
   });
 });
