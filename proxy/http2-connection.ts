@@ -161,13 +161,22 @@ export class Http2Connection implements Http2Carrier {
     this.#unseenSinceMs = null;
   }
 
-  /** A head that was begun and is not complete, or was refused before we saw it. */
+  /**
+   * A head that was begun and is not complete, or was refused before we saw it. A PING tells them apart:
+   * inside a head nothing else may be sent (RFC 9113 6.10), its answer neither.
+   */
   #noteBegun(nowMs: number): void {
-    if (this.#lastBegunId() <= this.#lastStreamId) this.#unseenSinceMs = null;
-    else this.#unseenSinceMs ??= nowMs;
+    if (this.#lastBegunId() <= this.#lastStreamId) {
+      this.#unseenSinceMs = null;
+    } else if (this.#unseenSinceMs === null) {
+      this.#unseenSinceMs = nowMs;
+      this.#session.ping((error) => {
+        if (error === null && !this.#session.destroyed) this.#noteUnseen();
+      });
+    }
   }
 
-  /** The end of the connection, or of our patience: what we never saw is recorded. */
+  /** What we never saw, and will not see any more, is recorded. */
   #noteUnseen(): void {
     const lastBegunId = this.#lastBegunId();
     if (lastBegunId <= this.#lastStreamId) return;

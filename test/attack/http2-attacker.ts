@@ -25,7 +25,7 @@ export class Http2Attacker implements Disposable {
   readonly #connection: HttpConnection;
   readonly #isMute: boolean;
 
-  /** `isMute`: does not even acknowledge SETTINGS. */
+  /** `isMute`: does not even acknowledge SETTINGS and PING. */
   constructor(connection: HttpConnection, isMute: boolean) {
     this.#connection = connection;
     this.#isMute = isMute;
@@ -90,8 +90,9 @@ export class Http2Attacker implements Disposable {
       for (;;) {
         const frame = await readFrame(this.#connection.reader, WAIT_MS);
         this.frames.push(frame);
-        if (frame.type === FrameType.settings && frame.flags === 0 && !this.#isMute) {
-          this.send(encodeFrame(FrameType.settings, FrameFlag.ack, 0));
+        const isAsked = frame.type === FrameType.settings || frame.type === FrameType.ping;
+        if (isAsked && frame.flags === 0 && !this.#isMute) {
+          this.send(encodeFrame(frame.type, FrameFlag.ack, 0, answerTo(frame)));
         }
       }
     } catch {
@@ -99,6 +100,11 @@ export class Http2Attacker implements Disposable {
       this.isOver = this.#connection.reader.ended;
     }
   }
+}
+
+/** A PING comes back with what it brought. */
+function answerTo(frame: Frame): Buffer {
+  return frame.type === FrameType.ping ? frame.payload : Buffer.alloc(0);
 }
 
 /** CONNECT, TLS with `h2`; preface and SETTINGS are sent unless `isBare`. */
