@@ -3,7 +3,7 @@
  * the address), first come first served in it, so that a busy origin holds up nobody else. Bounded by
  * the client connections, each of which waits for one exchange at most, and by a time.
  */
-import type { ConnectionWaiter } from './upstream-pools.ts';
+import type { ConnectionWaiter } from './connection-waiter.ts';
 
 interface Place {
   readonly route: string;

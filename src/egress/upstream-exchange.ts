@@ -8,6 +8,7 @@ import type { Refusal } from '../kernel/errors.ts';
 import { FIXED } from '../kernel/limits.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { Attempt, AttemptSink } from './attempt.ts';
+import type { ConnectionWaiter } from './connection-waiter.ts';
 import { exchangeRefusal, isConnectionFault, protocolRefusal } from './exchange-fault.ts';
 import type { ResponseProgress } from './exchange-fault.ts';
 import { startHttp2Attempt } from './http2-attempt.ts';
@@ -18,7 +19,7 @@ import type { ConnectionKind, ConnectionLimits, OriginConnection } from './origi
 import { RequestBody } from './request-body.ts';
 import { isConnectionBound } from './response-fields.ts';
 import { startUndiciAttempt } from './undici-attempt.ts';
-import type { ConnectionWaiter, UpstreamPools } from './upstream-pools.ts';
+import type { UpstreamPools } from './upstream-pools.ts';
 import type {
   Origin,
   UpstreamExchange,

@@ -6,23 +6,20 @@
  * `limits.ts` (I7).
  */
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { Address } from '../wire/address.ts';
 import { ConnectionQueue } from './connection-queue.ts';
+import type { ConnectionWaiter } from './connection-waiter.ts';
 import { connectRefusal } from './dial-fault.ts';
 import type { Dialer } from './dial.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Http2Limits } from './http2-connection.ts';
 import { createConnection, unwatchIdle, watchIdle } from './origin-connection.ts';
-import type {
-  ConnectionKind,
-  ConnectionLimits,
-  OriginConnection,
-  SerialConnection,
-} from './origin-connection.ts';
+import type { ConnectionLimits, OriginConnection, SerialConnection } from './origin-connection.ts';
 import { OriginProtocols } from './origin-protocols.ts';
+import { dialKey, PoolDial } from './pool-dial.ts';
+import type { OpenedSocket } from './pool-dial.ts';
 import { Pool } from './pool.ts';
 import type { Origin } from './upstream.ts';
 
@@ -35,32 +32,6 @@ export interface PoolsOptions {
   readonly onConnectionCount?: ((count: number) => void) | undefined;
 }
 
-/** An exchange without a connection yet. */
-export interface ConnectionWaiter {
-  readonly origin: Origin;
-  /** Which client speaks where it comes to HTTP/1.1. */
-  readonly kind: ConnectionKind;
-  /** HTTP/2 is offered to the origin, and used where it is chosen. */
-  readonly mayUseHttp2: boolean;
-  /**
-   * Serial number of the connection that failed it; 0 for a first try. A retry gets a connection opened
-   * since: it must not meet another stale one.
-   */
-  readonly newerThan: number;
-  /** Nobody waits any more. */
-  readonly isCancelled: boolean;
-  onConnection(connection: OriginConnection): void;
-  onRefusal(refusal: Refusal): void;
-}
-
-/** One connection being opened, and who waits for it: several where HTTP/2 may let them share it. */
-interface Dial {
-  readonly origin: Origin;
-  readonly route: string;
-  readonly alpn: readonly string[];
-  readonly waiters: ConnectionWaiter[];
-}
-
 export class UpstreamPools {
   readonly #options: PoolsOptions;
   readonly #pools = new Map<string, Pool>();
@@ -68,7 +39,7 @@ export class UpstreamPools {
   readonly #queue = new ConnectionQueue();
   readonly #protocols = new OriginProtocols();
   /** Those whose result may be shared, by route and addresses. */
-  readonly #dials = new Map<string, Dial>();
+  readonly #dials = new Map<string, PoolDial>();
   readonly #dialing = new AbortController();
   #openCount = 0;
   #serial = 0;
@@ -189,7 +160,7 @@ export class UpstreamPools {
     if (running === undefined) {
       return this.#open(waiter, route, HTTP2) || this.#giveStream(waiter, route, true);
     }
-    running.waiters.push(waiter);
+    running.join(waiter);
     return true;
   }
 
@@ -218,72 +189,50 @@ export class UpstreamPools {
     const first = addresses[0];
     if (first === undefined) return false;
     if (this.#openCount >= limits.upstreamConnectionsMax && !this.#evictIdle()) return false;
-    const dial: Dial = {
-      origin: { ...waiter.origin, addresses },
-      route,
-      alpn: waiter.mayUseHttp2 ? ALPN_BOTH : ALPN_HTTP1,
-      waiters: [waiter],
-    };
     const key = suffix === HTTP2 ? dialKey(route, waiter.origin.addresses) : null;
+    const dial = new PoolDial(waiter, addresses, route, key);
     if (key !== null) this.#dials.set(key, dial);
-    void this.#dial(dial, key, this.#poolOf(route + first.text + suffix));
+    void this.#dial(dial, this.#poolOf(route + first.text + suffix));
     return true;
   }
 
-  async #dial(dial: Dial, key: string | null, reserved: Pool): Promise<void> {
+  async #dial(dial: PoolDial, reserved: Pool): Promise<void> {
     this.#count(reserved, 1);
-    let socket: Socket;
+    let opened: OpenedSocket;
     try {
-      socket = await this.#connect(dial);
+      opened = await dial.open(this.#options.dialer, this.#dialing.signal);
     } catch (error) {
       this.#count(reserved, -1);
-      this.#endDial(dial, key, error instanceof Refusal ? error : connectRefusal(error));
+      this.#endDial(dial, error instanceof Refusal ? error : connectRefusal(error));
       return;
     }
-    const protocol = readProtocol(socket);
-    if (dial.alpn === ALPN_BOTH) this.#protocols.remember(dial.route, protocol);
-    const address = this.#options.dialer.addressOf(socket);
-    const suffix = protocol === 'h2' ? HTTP2 : '';
-    const pool = this.#poolOf(dial.route + (address?.text ?? '') + suffix);
+    const { socket, protocol, address } = opened;
+    if (dial.offersHttp2) this.#protocols.remember(dial.route, protocol);
+    const pool = this.#poolOf(dial.route + address.text + (protocol === 'h2' ? HTTP2 : ''));
     if (pool !== reserved) {
       this.#count(pool, 1);
       this.#count(reserved, -1);
-    }
-    socket.on('error', ignoreError);
-    if (address === undefined || this.#dialing.signal.aborted || socket.destroyed) {
-      this.#count(pool, -1);
-      socket.destroy();
-      this.#endDial(dial, key, connectRefusal({ code: 'ECONNRESET' }));
-      return;
     }
     const place = { origin: dial.origin, address, poolKey: pool.key, serial: ++this.#serial };
     let isAlive = true;
     if (protocol === 'h2') isAlive = await this.#share(this.#openHttp2(socket, place), pool, dial);
     else this.#adopt(socket, place, dial);
-    this.#endDial(dial, key, isAlive ? null : connectRefusal({ code: 'ECONNRESET' }));
+    this.#endDial(dial, isAlive ? null : connectRefusal({ code: 'ECONNRESET' }));
   }
 
   /** Who was not served asks again, or is refused. */
-  #endDial(dial: Dial, key: string | null, refusal: Refusal | null): void {
-    if (key !== null) this.#dials.delete(key);
-    for (const waiter of dial.waiters.splice(0)) {
-      if (waiter.isCancelled) continue;
+  #endDial(dial: PoolDial, refusal: Refusal | null): void {
+    if (dial.key !== null) this.#dials.delete(dial.key);
+    for (const waiter of dial.takeAll()) {
       if (refusal === null) this.request(waiter);
       else waiter.onRefusal(refusal);
     }
     if (refusal !== null) this.#serveSoon();
   }
 
-  #connect({ origin, alpn }: Dial): Promise<Socket> {
-    const { dialer } = this.#options;
-    const { signal } = this.#dialing;
-    if (origin.scheme === 'https') return dialer.dialTls(origin, { alpn, signal });
-    return dialer.dialTcp(origin, { signal });
-  }
-
   /** HTTP/1.1: the first who still waits gets it. */
-  #adopt(socket: Socket, place: Parameters<typeof createConnection>[2], dial: Dial): void {
-    const first = takeFirst(dial);
+  #adopt(socket: Socket, place: Parameters<typeof createConnection>[2], dial: PoolDial): void {
+    const first = dial.takeFirst();
     const connection = createConnection(
       first?.kind ?? 'undici',
       socket,
@@ -312,10 +261,10 @@ export class UpstreamPools {
   }
 
   /** The first gets a stream at once; how many others do is known when the origin's SETTINGS are. */
-  async #share(connection: Http2Connection, pool: Pool, dial: Dial): Promise<boolean> {
+  async #share(connection: Http2Connection, pool: Pool, dial: PoolDial): Promise<boolean> {
     this.#keep(connection);
     pool.addShared(connection);
-    takeFirst(dial)?.onConnection(connection);
+    dial.takeFirst()?.onConnection(connection);
     return connection.settled;
   }
 
@@ -380,24 +329,3 @@ export class UpstreamPools {
 
 /** Ends the keys of pools whose connections speak it. */
 const HTTP2 = ' h2';
-const ALPN_BOTH = ['h2', 'http/1.1'] as const;
-const ALPN_HTTP1 = ['http/1.1'] as const;
-
-function readProtocol(socket: Socket): 'h2' | 'http/1.1' {
-  return (socket as Partial<TLSSocket>).alpnProtocol === 'h2' ? 'h2' : 'http/1.1';
-}
-
-function dialKey(route: string, addresses: readonly Address[]): string {
-  let key = route;
-  for (const address of addresses) key += `${address.text} `;
-  return key;
-}
-
-function takeFirst({ waiters }: Dial): ConnectionWaiter | undefined {
-  const at = waiters.findIndex((waiter) => !waiter.isCancelled);
-  return at < 0 ? undefined : waiters.splice(at, 1)[0];
-}
-
-function ignoreError(): void {
-  // Every failure reaches the exchange by 'close' or its client; this keeps the process alive.
-}
