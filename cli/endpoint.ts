@@ -19,7 +19,19 @@ export function parseEndpoint(text: string): Endpoint {
   return { host: groups['v6'] ?? groups['name'] ?? '', port };
 }
 
-/** `http://HOST:PORT`. */
-export function formatEndpointUrl({ host, port }: Endpoint): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** A proxy, plain or over TLS. */
+export interface ProxyEndpoint extends Endpoint {
+  readonly isTls: boolean;
+}
+
+/** `HOST:PORT`, `http://HOST:PORT` or `https://HOST:PORT`. InvalidArgumentError when it is something else. */
+export function parseProxyEndpoint(text: string): ProxyEndpoint {
+  const scheme = /^https?:\/\//i.exec(text)?.[0] ?? '';
+  const endpoint = parseEndpoint(text.slice(scheme.length).replace(/\/$/, ''));
+  return { ...endpoint, isTls: scheme.toLowerCase() === 'https://' };
+}
+
+/** `http://HOST:PORT` or `https://HOST:PORT`. */
+export function formatProxyUrl({ host, port, isTls }: ProxyEndpoint): string {
+  return `${isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -2,7 +2,7 @@
 import { formatEnv } from '../src/sandboxes/sandbox-env.ts';
 import type { AdminClient } from './admin-client.ts';
 import type { CreatedSandbox } from './admin-shapes.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { ProxyEndpoint } from './endpoint.ts';
 import { writeSandboxFiles } from './sandbox-files.ts';
 import { readProxyEndpoint, sandboxVariables } from './sandbox-variables.ts';
 
@@ -10,7 +10,7 @@ import { readProxyEndpoint, sandboxVariables } from './sandbox-variables.ts';
 export async function formatExports(
   admin: AdminClient,
   created: CreatedSandbox,
-  options: { readonly directory?: string | undefined; readonly proxy?: Endpoint | undefined },
+  options: { readonly directory?: string | undefined; readonly proxy?: ProxyEndpoint | undefined },
 ): Promise<string> {
   const files = await writeSandboxFiles(admin, options.directory);
   const proxy = options.proxy ?? readProxyEndpoint(created);

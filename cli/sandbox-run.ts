@@ -3,14 +3,15 @@
  * after it. Should this process be killed outright, the token dies with it (it was nowhere else) and the
  * lease below lets the server pause and then remove the sandbox.
  */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { startRelay, type Relay } from '../proxy/relay.ts';
+import type { RelayUpstream } from '../proxy/relay-upstream.ts';
 import { Hidden } from '../src/kernel/hidden.ts';
 import type { AdminClient } from './admin-client.ts';
 import type { CreatedSandbox, SecretView } from './admin-shapes.ts';
 import type { SignalPass } from './command-execution.ts';
 import { CommandFault } from './command-fault.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { ProxyEndpoint } from './endpoint.ts';
 import { writeSandboxFiles, type SandboxFiles } from './sandbox-files.ts';
 import { readProxyEndpoint, sandboxVariables } from './sandbox-variables.ts';
 import { envKeyOf } from './secret-reference.ts';
@@ -25,7 +26,7 @@ export interface RunRequest {
   readonly network: { readonly allow_out: readonly string[]; readonly deny_out: readonly string[] };
   readonly ttlSeconds: number | undefined;
   /** `undefined`: where the admin API says. */
-  readonly proxy: Endpoint | undefined;
+  readonly proxy: ProxyEndpoint | undefined;
 }
 
 export interface SandboxRun {
@@ -94,7 +95,7 @@ class Run implements SandboxRun {
   readonly #terminal: Terminal;
   readonly #admin: AdminClient;
   readonly #created: CreatedSandbox;
-  readonly #proxy: Endpoint | undefined;
+  readonly #proxy: ProxyEndpoint | undefined;
   #files: SandboxFiles | undefined;
   #relay: Relay | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -104,7 +105,7 @@ class Run implements SandboxRun {
     terminal: Terminal,
     admin: AdminClient,
     created: CreatedSandbox,
-    proxy: Endpoint | undefined,
+    proxy: ProxyEndpoint | undefined,
   ) {
     this.#proxy = proxy;
     this.#terminal = terminal;
@@ -119,11 +120,16 @@ class Run implements SandboxRun {
     }, HEARTBEAT_MS);
     this.#files = await writeSandboxFiles(this.#admin);
     this.#relay = await startRelay({
-      upstream: this.#proxy ?? readProxyEndpoint(this.#created),
+      upstream: this.#upstream(this.#files),
       token: new Hidden(this.#created.proxy_token),
       listen: { host: '127.0.0.1', port: 0 },
     });
     this.#variables = sandboxVariables(this.#created, this.#files, { relayUrl: this.#relay.url });
+  }
+
+  #upstream({ bundleFile }: SandboxFiles): RelayUpstream {
+    const { isTls, ...endpoint } = this.#proxy ?? readProxyEndpoint(this.#created);
+    return { ...endpoint, tls: isTls ? { caPem: readFileSync(bundleFile, 'utf8') } : null };
   }
 
   execute(command: readonly string[], signals: SignalPass): Promise<number> {

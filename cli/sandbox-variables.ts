@@ -5,21 +5,23 @@
 import { buildSandboxEnv } from '../src/sandboxes/sandbox-env.ts';
 import type { CreatedSandbox } from './admin-shapes.ts';
 import { CommandFault } from './command-fault.ts';
-import { formatEndpointUrl, type Endpoint } from './endpoint.ts';
+import { formatProxyUrl, type ProxyEndpoint } from './endpoint.ts';
 import type { SandboxFiles } from './sandbox-files.ts';
 
-/** Host and port of the proxy, as the admin API named them. CommandFault when it did not. */
-export function readProxyEndpoint(created: CreatedSandbox): Endpoint {
+/** The proxy, as the admin API named them. CommandFault when it did not. */
+export function readProxyEndpoint(created: CreatedSandbox): ProxyEndpoint {
   const text = created.env['HTTPS_PROXY'] ?? '';
   if (!URL.canParse(text)) {
     throw new CommandFault('the admin API named no proxy address', { doing: 'preparing sandbox' });
   }
   const url = new URL(text);
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || '80') };
+  const isTls = url.protocol === 'https:';
+  const port = Number(url.port || (isTls ? '443' : '80'));
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port, isTls };
 }
 
 /** What stands in the proxy variables: a relay, which needs no token, or the proxy, which does. */
-export type ProxyAccess = { readonly relayUrl: string } | { readonly proxy: Endpoint };
+export type ProxyAccess = { readonly relayUrl: string } | { readonly proxy: ProxyEndpoint };
 
 export function sandboxVariables(
   created: CreatedSandbox,
@@ -29,7 +31,7 @@ export function sandboxVariables(
   const bound = new Set(created.secrets.map((secret) => secret.env_key));
   const behindRelay = 'relayUrl' in access;
   const base = buildSandboxEnv({
-    proxyUrl: behindRelay ? access.relayUrl : formatEndpointUrl(access.proxy),
+    proxyUrl: behindRelay ? access.relayUrl : formatProxyUrl(access.proxy),
     token: behindRelay ? null : created.proxy_token,
     bindings: [],
     envVars: {},

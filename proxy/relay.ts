@@ -14,11 +14,14 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { connect, Socket, type AddressInfo } from 'node:net';
+import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { Hidden } from '../src/kernel/hidden.ts';
 import { DEFAULT_LIMITS } from '../src/kernel/limits.ts';
 import { basicProxyCredentials, passableFields } from './relay-fields.ts';
+import { connectUpstream } from './relay-upstream.ts';
+import type { RelayUpstream } from './relay-upstream.ts';
 
 interface Endpoint {
   readonly host: string;
@@ -27,7 +30,7 @@ interface Endpoint {
 
 export interface RelayOptions {
   /** The proxy. */
-  readonly upstream: Endpoint;
+  readonly upstream: RelayUpstream;
   readonly token: Hidden;
   /** Where to listen; port 0 takes a free one. Keep it on loopback: whoever reaches it has the token's rights. */
   readonly listen: Endpoint;
@@ -50,7 +53,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 }
 
 class RelayServer {
-  readonly #upstream: Endpoint;
+  readonly #upstream: RelayUpstream;
   readonly #credentials: string;
   readonly #server: Server;
   readonly #open = new Set<Duplex>();
@@ -62,6 +65,7 @@ class RelayServer {
   constructor(options: RelayOptions) {
     this.#upstream = options.upstream;
     this.#credentials = basicProxyCredentials(options.token);
+    Object.assign(this.#agent, { createConnection: () => connectUpstream(this.#upstream) });
     this.#server = createServer({
       maxHeaderSize: DEFAULT_LIMITS.headBytesMax,
       headersTimeout: DEFAULT_LIMITS.headTimeoutMs,
@@ -139,7 +143,7 @@ class RelayServer {
       headers: asHeaders([...fields, 'Proxy-Authorization', this.#credentials, ...extra]),
       setHost: false,
       maxHeaderSize: DEFAULT_LIMITS.headBytesMax,
-      createConnection: () => connect({ ...this.#upstream, allowHalfOpen: true, noDelay: true }),
+      createConnection: () => connectUpstream(this.#upstream),
     });
   }
 
@@ -152,8 +156,10 @@ class RelayServer {
   }
 
   #onRequest(client: IncomingMessage, answer: ServerResponse): void {
+    const { host, port } = this.#upstream;
     const outgoing = request({
-      ...this.#upstream,
+      host,
+      port,
       method: client.method ?? 'GET',
       path: client.url ?? '/',
       headers: asHeaders([
@@ -251,9 +257,11 @@ function passOn(from: Duplex, to: Duplex): void {
 
 /**
  * A reset, so that nobody takes what came so far for all there was. Not after our own end was sent: libuv
- * refuses to reset a socket that was shut down, and Node then spins for ever when the process ends.
+ * refuses to reset a socket that was shut down, and Node then spins for ever when the process ends. Nor
+ * below TLS, where an end without its `close_notify` says the same.
  */
 function breakOff(socket: Duplex): void {
-  if (socket instanceof Socket && !socket.writableEnded) socket.resetAndDestroy();
+  const mayReset = socket instanceof Socket && !(socket instanceof TLSSocket);
+  if (mayReset && !socket.writableEnded) socket.resetAndDestroy();
   else socket.destroy();
 }

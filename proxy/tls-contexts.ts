@@ -13,13 +13,12 @@ export function givenCertificate(certPem: string, keyPem: string): ContextChoice
   return () => context;
 }
 
-/** `first` is shown to who names nothing, or none of `others`. */
+/** `first` is shown to whoever asks for none of the hosts. */
 export function mintedCertificates(
   leaves: LeafContexts,
   first: Host,
   others: readonly Host[],
 ): ContextChoice {
   const byName = new Map(others.map((host) => [host.text, host]));
-  return (serverName) =>
-    leaves.contextFor(byName.get(serverName?.toLowerCase().replace(/\.$/, '') ?? '') ?? first);
+  return (name) => leaves.contextFor(byName.get(name.toLowerCase().replace(/\.$/, '')) ?? first);
 }

@@ -9,9 +9,10 @@ import { TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import type { Limits } from '../src/kernel/limits.ts';
 import type { Logger } from '../src/kernel/logger.ts';
+import { readAddress } from '../src/wire/address.ts';
 
-/** The certificate for a client that asks for `serverName` (`null`: it names none). */
-export type ContextChoice = (serverName: string | null) => SecureContext | Promise<SecureContext>;
+/** The certificate for the name a client asks for; without one, for the address it came to. */
+export type ContextChoice = (name: string) => SecureContext | Promise<SecureContext>;
 
 export interface TlsListenerOptions {
   readonly contextFor: ContextChoice;
@@ -41,7 +42,9 @@ export function createTlsListener(options: TlsListenerOptions): Server {
 }
 
 async function secure(options: TlsListenerOptions, socket: Socket): Promise<void> {
-  const secureContext = await options.contextFor(null);
+  // SNI names no addresses (RFC 6066): whoever sends none has most likely dialled one.
+  const address = readAddress(socket.localAddress ?? '')?.text ?? '';
+  const secureContext = await options.contextFor(address);
   if (socket.destroyed) return;
   const secured = new TLSSocket(socket, {
     isServer: true,

@@ -8,7 +8,7 @@ import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admi
 import type { AdminClient } from '../admin-client.ts';
 import type { SignalPass } from '../command-execution.ts';
 import { usageFault } from '../command-fault.ts';
-import { parseEndpoint, type Endpoint } from '../endpoint.ts';
+import { parseProxyEndpoint, type ProxyEndpoint } from '../endpoint.ts';
 import { collect, parseWholeNumber } from '../option-parsers.ts';
 import { collectSecrets } from '../secret-reference.ts';
 import type { Terminal } from '../terminal.ts';
@@ -21,7 +21,7 @@ interface RunOptions extends ConnectionOptions {
   readonly denyOut?: readonly string[];
   readonly name?: string;
   readonly ttl?: number;
-  readonly proxy?: Endpoint;
+  readonly proxy?: ProxyEndpoint;
 }
 
 export function register(program: Command, terminal: Terminal): void {
@@ -37,7 +37,11 @@ export function register(program: Command, terminal: Terminal): void {
     .option('--deny-out <entry>', 'not these', collect)
     .option('--name <text>', 'name of the sandbox')
     .option('--ttl <seconds>', 'end of its rights, even if the command runs on', parseWholeNumber)
-    .option('--proxy <host:port>', 'the proxy (default: what the admin API says)', parseEndpoint)
+    .option(
+      '--proxy <host:port>',
+      'the proxy (default: what the admin API says)',
+      parseProxyEndpoint,
+    )
     .passThroughOptions();
   addConnectionOptions(run).action((command: string, args: string[], options: RunOptions) =>
     runCommand(terminal, [command, ...args], options),

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import { addConnectionOptions, withAdmin, type ConnectionOptions } from '../admin-connection.ts';
 import type { CreatedSandbox, SandboxView } from '../admin-shapes.ts';
-import { parseEndpoint, type Endpoint } from '../endpoint.ts';
+import { parseProxyEndpoint, type ProxyEndpoint } from '../endpoint.ts';
 import { collect, collectPairs, parseWholeNumber } from '../option-parsers.ts';
 import { printFields, printJson, printLine, printTable } from '../output.ts';
 import { readSandboxId } from '../sandbox-reference.ts';
@@ -25,7 +25,7 @@ interface CreateOptions extends ConnectionOptions {
   readonly concurrent?: number;
   readonly export?: boolean;
   readonly dir?: string;
-  readonly proxy?: Endpoint;
+  readonly proxy?: ProxyEndpoint;
 }
 
 interface TokenOptions extends ConnectionOptions {
@@ -78,7 +78,7 @@ function registerCreate(sandbox: Command, terminal: Terminal): void {
     .option(
       '--proxy <host:port>',
       'with --export: the proxy, if not what the API says',
-      parseEndpoint,
+      parseProxyEndpoint,
     )
     .action((name: string, options: CreateOptions) => createSandbox(terminal, name, options));
 }
