@@ -180,9 +180,7 @@ class Http2Attempt implements Attempt, StreamUser {
     this.#isUploading = true;
     this.#watchSilence(limits.bodySilenceTimeoutMs, 'UND_ERR_BODY_TIMEOUT');
     stream
-      .on('wantTrailers', () => {
-        stream.sendTrailers(composeTrailers(request.requestTrailers?.() ?? NO_TRAILERS));
-      })
+      .on('wantTrailers', () => this.#sendTrailers(stream))
       .on('drain', () => {
         this.#isBlocked = false;
         this.#timer?.refresh();
@@ -213,6 +211,16 @@ class Http2Attempt implements Attempt, StreamUser {
       })
       .on('error', (error: Error) => this.#fail(error));
     body.resume();
+  }
+
+  /** What the runtime will not send ends the stream, not the process. */
+  #sendTrailers(stream: ClientHttp2Stream): void {
+    try {
+      const trailers = this.#options.request.requestTrailers?.() ?? NO_TRAILERS;
+      stream.sendTrailers(composeTrailers(trailers));
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error('trailers'));
+    }
   }
 
   #isLengthBroken(sentBytes: number): boolean {

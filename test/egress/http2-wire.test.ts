@@ -144,6 +144,19 @@ describe('the request', () => {
     await expect.poll(() => origin.streams[0]?.stream.rstCode).toBe(Code.cancel);
   });
 
+  test('I6: fields and trailers that HTTP/2 cannot carry end the exchange, not the process', async () => {
+    const origin = await originWith((stream) => stream.resume());
+    const upstream = upstreamWith({ trust });
+    const bad = ['connection', 'close'];
+    const head = await run(upstream, h2To(origin, { fields: bad }));
+    expect(head.calls).toEqual(['failure']);
+    expect(head.failure?.code).toBe('bad_request');
+    const body = Readable.from([Buffer.from('text')]);
+    const more = { method: 'POST', body, requestTrailers: () => bad };
+    expect((await run(upstream, h2To(origin, more))).failure?.code).toBe('bad_request');
+    expect(upstream.connections).toBe(1);
+  });
+
   test('a head of the largest size goes out, and the connection stays', async () => {
     const origin = await originWith((stream, { fields }) =>
       answerOk(stream, String(fields.length)),
