@@ -11,6 +11,7 @@ import { runSallyport } from '../cli/command-line.ts';
 import { openHome, runInHome } from '../sdk/client-program.ts';
 import { holdStream } from '../sdk/held-stream.ts';
 import { mintCanary } from '../support/canary.ts';
+import { eventually } from '../support/eventually.ts';
 import { valuesOf } from '../support/origin.ts';
 import { reply } from '../support/origin-replies.ts';
 import { startScene } from '../support/scene.ts';
@@ -36,6 +37,8 @@ interface Language {
   readonly command: () => readonly string[];
   /** What it says of a CONNECT that was refused with `host_not_allowed`. */
   readonly refusal: RegExp;
+  /** HTTP version of what it sends, as the trail has it. */
+  readonly version: '1.1' | '2';
   /** It cannot authenticate to a proxy: only behind the relay of `sallyport run`. */
   readonly relayOnly?: boolean;
 }
@@ -46,12 +49,14 @@ const LANGUAGES: readonly Language[] = [
     probe: ['python3', '-c', 'import ssl, urllib.request'],
     command: () => ['python3', path.join(FOLDER, 'urllib_client.py')],
     refusal: /^Tunnel connection failed: 403 host_not_allowed$/,
+    version: '1.1',
   },
   {
     language: "Python's requests",
     probe: ['python3', '-c', 'import requests'],
     command: () => ['python3', path.join(FOLDER, 'requests_client.py')],
     refusal: /Tunnel connection failed: 403 host_not_allowed/,
+    version: '1.1',
   },
   {
     language: "Go's net/http",
@@ -65,6 +70,7 @@ const LANGUAGES: readonly Language[] = [
     ],
     command: () => [path.join(build, 'client')],
     refusal: /host_not_allowed$/,
+    version: '2',
   },
   {
     language: "Java's HttpClient",
@@ -72,6 +78,7 @@ const LANGUAGES: readonly Language[] = [
     compile: () => ['javac', '-d', build, path.join(FOLDER, 'Client.java')],
     command: () => ['java', '-cp', build, 'Client'],
     refusal: /^Tunnel failed, got: 403$/,
+    version: '2',
     relayOnly: true,
   },
 ];
@@ -112,7 +119,7 @@ afterAll(async () => {
   await rm(build, { recursive: true, force: true });
 });
 
-async function expectJob({ refusal }: Language, stdout: string): Promise<void> {
+async function expectJob({ refusal, version }: Language, stdout: string): Promise<void> {
   const lines = stdout.trim().split('\n');
   expect(lines.slice(0, 3)).toEqual(['201 {"id":7}', 'one two', '403 credential_not_permitted']);
   expect(lines[3]).toMatch(refusal);
@@ -123,6 +130,13 @@ async function expectJob({ refusal }: Language, stdout: string): Promise<void> {
     expect(valuesOf(rawHeaders, 'authorization')).toEqual([`Bearer ${key}`]);
   }
   await product.assertNoLeak(key);
+  await eventually(async () => {
+    const { data } = (await product.admin.must('GET', '/audit?limit=3')) as {
+      data: { http_version?: string; path?: string }[];
+    };
+    const versions = data.filter((row) => row.path !== undefined).map((row) => row.http_version);
+    expect(new Set(versions)).toEqual(new Set([version]));
+  });
 }
 
 test.each(present)('$language behind `sallyport run`', async (language) => {

@@ -1,5 +1,5 @@
 /** HTTP/2 heads as the later steps read them. What the runtime refuses before is `test/attack/http2-*`. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readHttp2Head } from '../../src/wire/http2-head.ts';
 import type { Http2Head } from '../../src/wire/http2-head.ts';
