@@ -3,6 +3,7 @@
  * HTTP/1.1. A sandbox that talks to an origin which echoes learns nothing but stars.
  */
 import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mintCanary } from '../support/canary.ts';
 import type { HttpConnection, RawResponse } from '../support/client.ts';
@@ -103,6 +104,21 @@ beforeAll(async () => {
       '/length': reply(200, `<${key}>`, ['Content-Length', String(key.length + 2)]),
       '/unknown': reply(200, 'coded', ['Content-Encoding', 'compress']),
       '/live': (_request, response) => live.shift()?.(response),
+    },
+    onUpgrade: (request, socket) => {
+      if (request.url === '/refused') {
+        const body = gzipSync(`no ${key}`);
+        socket.write(
+          'HTTP/1.1 403 No\r\nContent-Encoding: gzip\r\n' +
+            `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`,
+        );
+        socket.end(body);
+        return;
+      }
+      socket.write(
+        `HTTP/1.1 101 Go ${key}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Echo: ${key}\r\n\r\n`,
+      );
+      socket.end(key);
     },
   });
   const { product } = scene;
@@ -323,6 +339,28 @@ describe('what it says', () => {
 
   test('fields of a part of a body are masked all the same', async () => {
     expect((await get(BEARER, '/part')).field('x-echo')).toBe(stars(key));
+  });
+
+  const WEBSOCKET = [
+    'Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13',
+    'Sec-WebSocket-Key', Buffer.alloc(16, 'k').toString('base64'),
+  ]; // prettier-ignore
+
+  test('of a 101: its head is masked, what follows is not', async () => {
+    using tunnel = await openTo(BEARER);
+    tunnel.sendRequest({ path: '/socket', fields: WEBSOCKET });
+    const head = await tunnel.readHead();
+    expect([head.status, head.reason]).toEqual([101, `Go ${stars(key)}`]);
+    expect(valuesOf(head.fields, 'x-echo')).toEqual([stars(key)]);
+    expect(valuesOf(head.fields, 'sallyport-masking')).toEqual(['off; reason=upgraded']);
+    expect((await tunnel.reader.readExactly(key.length)).toString()).toBe(key);
+  });
+
+  test('of an upgrade that is declined: an answer like any other', async () => {
+    const response = await get(BEARER, '/refused', WEBSOCKET);
+    expect(response.status).toBe(403);
+    expect(response.field('sallyport-masking')).toBe('on');
+    expect(response.text()).toBe(`no ${stars(key)}`);
   });
 
   test('nothing where nothing was injected, whatever the origin claims', async () => {
