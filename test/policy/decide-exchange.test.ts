@@ -519,3 +519,39 @@ describe('plain http', () => {
     expect(outcome(decide(snapshot, 'GET http://api.example.com:8080/'))).toBe('ordinary');
   });
 });
+
+describe('client certificates', () => {
+  const certificate = (name: string, more: Parameters<typeof secret>[1] = {}) =>
+    bound(secret(name, { auth: { type: 'mtls' }, ...more }));
+
+  test('stand beside what goes into the head', () => {
+    const snapshot = snapshotOf({ bound: [certificate('cert'), bound(secret('key'))] });
+    expect(outcome(decide(snapshot, LINE))).toBe('cert+key');
+  });
+
+  test('of two the one with the higher priority, else none', () => {
+    const one = certificate('one');
+    expect(outcome(decide(snapshotOf({ bound: [one, certificate('two')] }), LINE))).toBe(
+      'ambiguous_secret',
+    );
+    const two = certificate('two', { priority: 1 });
+    expect(outcome(decide(snapshotOf({ bound: [one, two] }), LINE))).toBe('two');
+  });
+
+  test('are shown whatever the client sent, also with on_existing keep', () => {
+    const snapshot = snapshotOf({ bound: [certificate('cert', { onExisting: 'keep' })] });
+    const fields = ['Authorization', 'Bearer its-own'];
+    expect(onlyWinner(decide(snapshot, LINE, fields)).stripFields).toEqual([]);
+  });
+
+  test('a placeholder of one selects it and does not travel', () => {
+    const snapshot = snapshotOf({ bound: [certificate('cert')] });
+    const fields = ['X-Cert', placeholderOf('CERT_KEY')];
+    expect(onlyWinner(decide(snapshot, LINE, fields)).stripFields).toEqual(['x-cert']);
+  });
+
+  test('one that was taken away is refused, not left out', () => {
+    const dead = bound(secret('cert', { auth: { type: 'mtls' }, disabled: true }));
+    expect(outcome(decide(snapshotOf({ bound: [dead] }), LINE))).toBe('credential_disabled');
+  });
+});
