@@ -13,6 +13,8 @@ export interface ClientStream {
   readonly httpVersion: string;
   /** Field lines as sent: flat name, value array. */
   readonly fields: readonly string[];
+  /** Names that came as never-indexed literals, and must go on as such (RFC 7541 7.1.3). HTTP/2 only. */
+  readonly neverIndexed?: readonly string[];
   /** Of HTTP/2, whose frames say so; HTTP/1.1 says it by its fields. */
   readonly hasBody?: boolean;
   readonly body: Readable;

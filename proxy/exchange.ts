@@ -150,7 +150,7 @@ function composeUpstream(
     method: client.method,
     target: composed.target,
     fields: mask?.reason === null ? askForIdentity(composed.fields) : composed.fields,
-    neverIndexed: composed.setFields,
+    neverIndexed: [...composed.setFields, ...(client.neverIndexed ?? [])],
     hostField: formatAuthority(context.target, context.scheme === 'https' ? 443 : 80),
     body: hasBody ? client.body : null,
     contentLength: framing.contentLength,

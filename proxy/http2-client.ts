@@ -29,6 +29,7 @@ const JOINED_BYTES_MAX = 16 * 1024;
 export class Http2Client implements ClientStream {
   readonly protocol = 'h2';
   readonly httpVersion = '2';
+  readonly neverIndexed: readonly string[];
   readonly hasBody: boolean;
   readonly #stream: ServerHttp2Stream;
   readonly #head: Http2Head;
@@ -48,11 +49,17 @@ export class Http2Client implements ClientStream {
   #isFinished = false;
   #awaitsDrain = false;
 
-  constructor(stream: ServerHttp2Stream, head: Http2Head, hasBody: boolean, carrier: Http2Carrier) {
+  constructor(
+    stream: ServerHttp2Stream,
+    head: Http2Head,
+    request: { readonly hasBody: boolean; readonly neverIndexed: readonly string[] },
+    carrier: Http2Carrier,
+  ) {
     this.#stream = stream;
     this.#head = head;
     this.#carrier = carrier;
-    this.hasBody = hasBody;
+    this.hasBody = request.hasBody;
+    this.neverIndexed = request.neverIndexed;
     stream.on('error', ignore);
     stream.once('aborted', () => {
       this.#finish();
@@ -60,7 +67,7 @@ export class Http2Client implements ClientStream {
     stream.once('close', () => {
       this.#finish();
     });
-    if (hasBody) {
+    if (request.hasBody) {
       stream.once('trailers', (_object: unknown, _flags: number, lines: string[]) => {
         this.#trailers = lines;
       });

@@ -3,7 +3,7 @@
  * own, refused or served alone. What harms one stream ends that stream; floods, protocol errors and time
  * limits end the connection with a GOAWAY. Bounded: streams, windows, heads, resets, control frames.
  */
-import { constants, performServerHandshake } from 'node:http2';
+import { constants, performServerHandshake, sensitiveHeaders } from 'node:http2';
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { Refusal } from '../src/kernel/errors.ts';
@@ -124,21 +124,27 @@ export class Http2Connection implements Http2Carrier {
     session.on('goaway', () => {
       this.#noteUnseen();
     });
-    session.on('stream', (stream, _object, flags, lines) => {
-      this.#onStream(stream, flags, lines);
+    session.on('stream', (stream, object, flags, lines) => {
+      const { [sensitiveHeaders]: neverIndexed = [] } = object as { [sensitiveHeaders]?: string[] };
+      this.#onStream(stream, neverIndexed, flags, lines);
     });
     // Node's own TLS servers are not half-open: nothing that an HTTP/2 client does needs it.
     this.#socket.once('end', () => this.#socket.destroy());
   }
 
-  #onStream(stream: ServerHttp2Stream, flags: number, lines: readonly string[]): void {
+  #onStream(
+    stream: ServerHttp2Stream,
+    neverIndexed: readonly string[],
+    flags: number,
+    lines: readonly string[],
+  ): void {
     const { plane, scheme } = this.#context;
     this.#noteStream(stream.id ?? 0);
     this.#running += 1;
     const { headBytesMax } = plane.limits;
     const head = readHttp2Head(lines, { scheme, headBytesMax });
     const hasBody = (flags & NGHTTP2_FLAG_END_STREAM) === 0;
-    const client = new Http2Client(stream, head, hasBody, this);
+    const client = new Http2Client(stream, head, { hasBody, neverIndexed }, this);
     const record = openRecord(this.#context, client);
     const refusal = head.refusal ?? this.#refusalOfState();
     if (refusal === null) void serveExchange(this.#context, client, record);

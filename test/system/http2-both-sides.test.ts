@@ -5,7 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { constants } from 'node:http2';
+import { constants, sensitiveHeaders } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mintCanary } from '../support/canary.ts';
 import { eventually } from '../support/eventually.ts';
@@ -127,6 +127,18 @@ test('the value goes out never-indexed, under the host of the tunnel', async () 
   expect(last.neverIndexed).toContain('authorization');
   expect([last.field(':authority'), last.field(':path')]).toEqual([HOST, '/x?y=1']);
   expect(last.field('host')).toBe(last.field('no-such-field'));
+});
+
+test('what the client sent never-indexed goes on so, and nothing else', async () => {
+  using tunnel = await open();
+  const lines = [':method', 'GET', ':scheme', 'https', ':path', '/', ':authority', HOST];
+  lines.push('x-private', 'p', 'x-public', 'q');
+  const stream = tunnel.session.request(
+    Object.assign(lines, { [sensitiveHeaders]: ['x-private'] }),
+  );
+  expect((await readResponse(stream)).status).toBe(200);
+  expect(origin.last.neverIndexed).toContain('x-private');
+  expect(origin.last.neverIndexed).not.toContain('x-public');
 });
 
 test('HTTP/1.1 clients of an origin without HTTP/1.1 are told so, HTTP/2 clients served', async () => {
