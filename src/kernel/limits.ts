@@ -222,6 +222,10 @@ export const FIXED = {
   maskedValueBytesMin: 16,
   /** Characters of a secret part that must match before masking can be noticed: fewer can be guessed. */
   heldCharsMin: 8,
+  /** Of a Basic user name, which a client may choose, responses are searched for so much with the value. */
+  maskedUsernameBytesMax: 120,
+  /** Longer texts are looked for in fewer spellings: compiling them takes time of everybody. */
+  manySpellingsCharsMax: 2_048,
   /** Compiled spellings of values kept for the next response. */
   maskMatcherBytesMax: 32 * 1024 * 1024,
   /** Compressed responses being decoded for masking: each has a window of up to 16 MiB. */

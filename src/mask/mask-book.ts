@@ -7,7 +7,7 @@ import type { InjectedForm } from '../inject/compose-request.ts';
 import { FIXED } from '../kernel/limits.ts';
 import { compileForms } from './form-matcher.ts';
 import type { FormMatcher } from './form-matcher.ts';
-import { formsOf, isMaskable } from './value-form.ts';
+import { formsOf, isMaskable, usernameTail } from './value-form.ts';
 
 /** Why nothing is looked for. */
 export type UnmaskedReason = 'short' | 'disabled';
@@ -66,7 +66,8 @@ export class MaskBook {
     const forms = injected.flatMap(({ value, basicUsername }) => {
       const text = value.reveal();
       const publicPrefix = this.#prefixes.find((prefix) => text.startsWith(prefix)) ?? '';
-      return formsOf({ value: text, publicPrefix, basicUsername });
+      const basicUser = basicUsername === null ? null : usernameTail(basicUsername);
+      return formsOf({ value: text, publicPrefix, basicUser });
     });
     const matcher = compileForms(forms);
     const mask = { matcher, reason: null };
@@ -84,5 +85,6 @@ export class MaskBook {
 /** A client chooses the user name, so its length says where it ends. */
 function keyOf({ versionId, basicUsername }: InjectedForm): string {
   if (basicUsername === null) return `${versionId};`;
-  return `${versionId},${basicUsername.length},${basicUsername};`;
+  const tail = usernameTail(basicUsername);
+  return `${versionId},${tail.length},${tail.toString('latin1')};`;
 }

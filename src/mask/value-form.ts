@@ -25,8 +25,8 @@ export interface InjectedText {
   readonly value: string;
   /** `''`: none known. The value begins with it. */
   readonly publicPrefix: string;
-  /** Basic: the text before the colon. */
-  readonly basicUsername: string | null;
+  /** Basic: what stands before the colon, from `usernameTail`. */
+  readonly basicUser: Buffer | null;
 }
 
 /** Values shorter than this are not masked. UTF-8 bytes. */
@@ -37,11 +37,21 @@ export function isMaskable(value: string): boolean {
   );
 }
 
+/**
+ * What of a Basic user name is looked for together with the value: all of it or, of a long one, the end.
+ * Three octets make four characters of base64, so the encoding of this end is an end of what was sent.
+ */
+export function usernameTail(username: string): Buffer {
+  const octets = Buffer.from(username, 'utf8');
+  const surplus = Math.max(0, octets.length - FIXED.maskedUsernameBytesMax);
+  return octets.subarray(Math.ceil(surplus / 3) * 3);
+}
+
 /** Without duplicates; the plainest first. */
 export function formsOf(injected: InjectedText): readonly ValueForm[] {
   const forms = new Map<string, ValueForm>();
   for (const text of textsOf(injected)) {
-    for (const write of isPlainText(text.text) ? PLAIN : WRITERS) {
+    for (const write of writersFor(text.text)) {
       const form = writeForm(text, write);
       const key = form.bytes.toString('latin1');
       if (!forms.has(key)) forms.set(key, form);
@@ -51,7 +61,18 @@ export function formsOf(injected: InjectedText): readonly ValueForm[] {
 }
 
 const PLAIN: readonly TextWriter[] = [(text) => text];
-const WRITERS: readonly TextWriter[] = [...PLAIN, ...PERCENT_WRITERS, ...JSON_WRITERS];
+/** encodeURIComponent in either case, JSON with and without slashes escaped. */
+const FEW: readonly TextWriter[] = [
+  ...PLAIN,
+  ...PERCENT_WRITERS.slice(0, 2),
+  ...JSON_WRITERS.slice(0, 2),
+];
+const ALL: readonly TextWriter[] = [...PLAIN, ...PERCENT_WRITERS, ...JSON_WRITERS];
+
+function writersFor(text: string): readonly TextWriter[] {
+  if (isPlainText(text)) return PLAIN;
+  return text.length > FIXED.manySpellingsCharsMax ? FEW : ALL;
+}
 
 interface Text {
   readonly text: string;
@@ -59,7 +80,7 @@ interface Text {
   readonly publicChars: number;
 }
 
-function textsOf({ value, publicPrefix, basicUsername }: InjectedText): readonly Text[] {
+function textsOf({ value, publicPrefix, basicUser }: InjectedText): readonly Text[] {
   const texts: Text[] = [{ text: value, publicChars: publicPrefix.length }];
   // An origin that reads head octets as Latin-1 and answers in UTF-8 writes each of ours as two.
   const misread = Buffer.from(value, 'utf8').toString('latin1');
@@ -67,14 +88,14 @@ function textsOf({ value, publicPrefix, basicUsername }: InjectedText): readonly
     const publicChars = Buffer.byteLength(publicPrefix, 'utf8');
     texts.push({ text: misread, publicChars });
   }
-  if (basicUsername !== null) texts.push(...basicTexts(basicUsername, value, publicPrefix));
+  if (basicUser !== null) texts.push(...basicTexts(basicUser, value, publicPrefix));
   return texts;
 }
 
 /** With its padding, which is part of it, and without, as many readers leave it. */
-function basicTexts(username: string, value: string, publicPrefix: string): readonly Text[] {
-  const padded = Buffer.from(`${username}:${value}`, 'utf8').toString('base64');
-  const publicOctets = Buffer.byteLength(`${username}:${publicPrefix}`, 'utf8');
+function basicTexts(user: Buffer, value: string, publicPrefix: string): readonly Text[] {
+  const padded = Buffer.concat([user, Buffer.from(`:${value}`, 'utf8')]).toString('base64');
+  const publicOctets = user.length + Buffer.byteLength(`:${publicPrefix}`, 'utf8');
   // A character that carries bits of both counts as secret.
   const publicChars = Math.floor((publicOctets * 4) / 3);
   const bare = padded.replace(/=+$/, '');

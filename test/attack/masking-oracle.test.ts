@@ -78,13 +78,16 @@ describe('I3: guessing', () => {
 
   test('with a user name of its own, at every alignment of base64', async () => {
     using tunnel = await open(BASIC);
-    for (const name of ['', 'a', 'ab', 'abc', 'x'.repeat(100)]) {
+    for (const name of ['', 'a', 'ab', 'abc', 'x'.repeat(100), 'x'.repeat(5_000)]) {
       const pair = Buffer.from(`${name}:${sandbox.placeholders['GIT']}`).toString('base64');
       const fields = ['Authorization', `Basic ${pair}`];
       const response = await tunnel.request({ path: '/echo', fields });
       const sent = Buffer.from(`${name}:${value}`).toString('base64');
       expect(valuesOf(scene.origin.last.rawHeaders, 'authorization')).toEqual([`Basic ${sent}`]);
-      expect(response.field('x-sent')).toBe(`Basic ${'*'.repeat(sent.length)}`);
+      const shown = response.field('x-sent')?.slice('Basic '.length) ?? '';
+      expect(shown.length).toBe(sent.length);
+      // Of a name of its own a sandbox may see the beginning.
+      expect(shown).toMatch(name.length > 120 ? /^[A-Za-z0-9]+\*{200,}$/ : /^\*+$/);
     }
   });
 });

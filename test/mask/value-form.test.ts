@@ -1,10 +1,10 @@
 /** The spellings that are looked for, and from where on they are secret. */
 import { describe, expect, test } from 'vitest';
-import { formsOf, isMaskable } from '../../src/mask/value-form.ts';
+import { formsOf, isMaskable, usernameTail } from '../../src/mask/value-form.ts';
 import type { InjectedText } from '../../src/mask/value-form.ts';
 
 function spellings(injected: Partial<InjectedText> & { value: string }): string[] {
-  return formsOf({ publicPrefix: '', basicUsername: null, ...injected }).map(({ bytes }) =>
+  return formsOf({ publicPrefix: '', basicUser: null, ...injected }).map(({ bytes }) =>
     bytes.toString('utf8'),
   );
 }
@@ -61,7 +61,7 @@ describe('spellings', () => {
   test('Basic as sent, with and without padding, escaped and encoded', () => {
     const sent = Buffer.from('me:0123456789?>0123456').toString('base64');
     expect(sent).toBe('bWU6MDEyMzQ1Njc4OT8+MDEyMzQ1Ng==');
-    const all = spellings({ value: '0123456789?>0123456', basicUsername: 'me' });
+    const all = spellings({ value: '0123456789?>0123456', basicUser: Buffer.from('me') });
     expect(all).toContain(sent);
     expect(all).toContain(sent.replace('==', ''));
     expect(all).toContain(encodeURIComponent(sent));
@@ -70,10 +70,34 @@ describe('spellings', () => {
   });
 });
 
+describe('a user name that a client chose', () => {
+  test.each([0, 1, 2, 119, 120, 121, 122, 123, 5_000])('of %s octets', (length) => {
+    const username = 'ü'.repeat(length / 2) + 'x'.repeat(length % 2);
+    const tail = usernameTail(username);
+    expect(tail.length).toBeLessThanOrEqual(120);
+    expect(tail.length).toBeGreaterThan(Math.min(length, 118) - 1);
+    const sent = Buffer.from(`${username}:${'0'.repeat(30)}`).toString('base64');
+    const forms = formsOf({ value: '0'.repeat(30), publicPrefix: '', basicUser: tail });
+    const ends = forms.filter(({ bytes }) => sent.endsWith(bytes.toString()));
+    expect(ends).toHaveLength(1);
+    expect(ends[0]?.bytes.length).toBeGreaterThan(Math.min(sent.length, 190) - 1);
+  });
+
+  test('a long value has fewer spellings', () => {
+    const value = '/+'.repeat(2_000);
+    expect(spellings({ value })).toEqual([
+      value,
+      encodeURIComponent(value),
+      encodeURIComponent(value).toLowerCase(),
+      value.replaceAll('/', String.raw`\/`),
+    ]);
+  });
+});
+
 describe('the secret part', () => {
   /** Characters before it, and characters until half of it. */
   function parts(injected: Partial<InjectedText> & { value: string }): number[] {
-    const [form] = formsOf({ publicPrefix: '', basicUsername: null, ...injected });
+    const [form] = formsOf({ publicPrefix: '', basicUser: null, ...injected });
     return [form?.publicBytes ?? 0, form?.halfBytes ?? 0];
   }
 
@@ -90,21 +114,25 @@ describe('the secret part', () => {
   });
 
   test('in Basic follows the user name', () => {
-    const forms = formsOf({ value: '0'.repeat(18), publicPrefix: '', basicUsername: 'abc12' });
+    const forms = formsOf({
+      value: '0'.repeat(18),
+      publicPrefix: '',
+      basicUser: Buffer.from('abc12'),
+    });
     const basic = forms.find(({ bytes }) => bytes.toString().startsWith('YWJjMTI6'));
     expect([basic?.bytes.length, basic?.publicBytes, basic?.halfBytes]).toEqual([32, 8, 20]);
   });
 
   test('has its half in the same place however it is escaped', () => {
     const value = `${'"'.repeat(10)}${'a'.repeat(10)}`;
-    for (const { bytes, halfBytes } of formsOf({ value, publicPrefix: '', basicUsername: null })) {
+    for (const { bytes, halfBytes } of formsOf({ value, publicPrefix: '', basicUser: null })) {
       expect(bytes.subarray(halfBytes).toString()).toBe('a'.repeat(10));
     }
   });
 
   test('does not cut a character in two', () => {
     const value = `0123456${'😀'.repeat(5)}0`;
-    for (const { bytes, halfBytes } of formsOf({ value, publicPrefix: '', basicUsername: null })) {
+    for (const { bytes, halfBytes } of formsOf({ value, publicPrefix: '', basicUser: null })) {
       const half = bytes.subarray(0, halfBytes).toString('utf8');
       expect(half).not.toContain('\ufffd');
       expect(half.isWellFormed()).toBe(true);

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { compileForms } from '../../src/mask/form-matcher.ts';
 import { maskedText } from '../../src/mask/masked-text.ts';
 import { MaskStream } from '../../src/mask/mask-stream.ts';
-import { formsOf } from '../../src/mask/value-form.ts';
+import { formsOf, usernameTail } from '../../src/mask/value-form.ts';
 import type { ValueForm } from '../../src/mask/value-form.ts';
 
 const STAR = 0x2a;
@@ -54,7 +54,7 @@ const planted: fc.Arbitrary<Planted> = fc
       formsOf({
         value: one,
         publicPrefix: one.startsWith(PREFIX) ? PREFIX : '',
-        basicUsername: username,
+        basicUser: username === null ? null : usernameTail(username),
       }),
     );
     const piece = fc.oneof(
