@@ -112,5 +112,6 @@ function describeSet({ placement, companionHeaders }: Winner, head: RequestHead)
     .filter((name) => !sent.has(name));
   if (placement.type === 'query') return [`?${placement.name}`, ...companions];
   if (placement.type === 'path') return ['path', ...companions];
+  if (placement.type === 'mtls') return ['client certificate', ...companions];
   return [...fieldsSetBy(placement), ...companions];
 }

@@ -164,6 +164,19 @@ describe('through the TLS listener', () => {
     }
   });
 
+  test("Node's fetch, with the variables of a sandbox", async () => {
+    const { product } = scene;
+    const code = `fetch('https://${HOST}/').then((r) => r.text()).then(console.log)`;
+    const done = await runTool(process.execPath, ['-e', code], {
+      env: {
+        NODE_USE_ENV_PROXY: '1',
+        NODE_EXTRA_CA_CERTS: join(product.directory, 'ca.pem'),
+        HTTPS_PROXY: `https://sandbox:${sandbox.token}@127.0.0.1:${product.proxyTls.port}`,
+      },
+    });
+    expect(done.stdout.trim()).toBe('{"ok":true}');
+  });
+
   test('curl, with the files of a sandbox', async () => {
     const { product, authority } = scene;
     const { port } = product.proxyTls;
