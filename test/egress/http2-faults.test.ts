@@ -365,6 +365,22 @@ describe('an origin that is not HTTP/2, or means harm', () => {
     expect((await run(upstream, h2To(fine))).body).toBe('ok');
   });
 
+  test.each([
+    ['SETTINGS', encodeSettings(4, 65_535)],
+    ['PING', encodeFrame(FrameType.ping, 0, 0, Buffer.alloc(8))],
+  ])('I7: %s in a steady stream, each of them answered, end the connection', async (_, frame) => {
+    const timers: NodeJS.Timeout[] = [];
+    const origin = await framesWith((connection) => {
+      timers.push(setInterval(() => connection.send(frame, frame, frame, frame), 2));
+    });
+    const upstream = upstreamWith({ trust });
+    const recorder = await run(upstream, h2To(origin));
+    for (const timer of timers) clearInterval(timer);
+    expect(recorder.failure?.code).toBe('upstream_protocol_error');
+    expect(recorder.failure?.auditDetail).toContain('flood');
+    await expect.poll(() => upstream.connections).toBe(0);
+  });
+
   test('an origin that chose HTTP/2 and never speaks: one request is answered for it, the others in time', async () => {
     const origin = closeLater(await startFrameOrigin(() => undefined));
     const upstream = upstreamWith({ trust, limits: { responseHeadTimeoutMs: 100 } });

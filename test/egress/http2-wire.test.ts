@@ -9,6 +9,7 @@ import {
   FrameFlag,
   FrameType,
 } from '../support/http2-frames.ts';
+import type { Frame } from '../support/http2-frames.ts';
 import { requestTo, run, start } from './exchange-recorder.ts';
 import type { ExchangeRecorder } from './exchange-recorder.ts';
 import {
@@ -458,6 +459,22 @@ describe('resets', () => {
     expect(recorder.head?.status).toBe(413);
     expect(body.destroyed).toBe(false);
     expect(body.isPaused()).toBe(true);
+  });
+
+  test.each([
+    ['gone', (body: PassThrough) => body.destroy()],
+    ['aborted', (_: PassThrough, recorder: ExchangeRecorder) => recorder.exchange?.abort()],
+  ])('I6: a body whose client is %s is reset without being ended first', async (_, stop) => {
+    const origin = closeLater(await startFrameOrigin(() => undefined));
+    const body = new PassThrough();
+    body.write('transfer 1');
+    const recorder = start(upstreamWith({ trust }), h2To(origin, { method: 'POST', body }));
+    const frames = (type: number): readonly Frame[] =>
+      origin.connections[0]?.frames.filter((frame) => frame.type === type) ?? [];
+    await expect.poll(() => frames(FrameType.data).length).toBe(1);
+    stop(body, recorder);
+    await expect.poll(() => frames(FrameType.rstStream).length).toBe(1);
+    expect(frames(FrameType.data).map(({ flags }) => flags)).toEqual([FrameFlag.none]);
   });
 
   test('a client that goes away in the middle of its body resets the stream', async () => {
