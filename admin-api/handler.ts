@@ -49,20 +49,25 @@ export function createAdminHandler(deps: AdminDeps): AdminHandler {
   });
   return async (request, peer) => {
     const requestId = mintId();
-    const response = await answer(request, peer, requestId).catch((error: unknown) =>
+    const isHead = request.method === 'HEAD';
+    // Hono would run the GET handler too, and leave a body that makes itself running.
+    const asked = isHead ? new Request(request.url, { headers: request.headers }) : request;
+    const response = await answer(asked, peer, requestId).catch((error: unknown) =>
       respondFailure(error, requestId, deps.logger),
     );
     response.headers.set('x-request-id', requestId);
-    return response;
+    return isHead ? withoutBody(response) : response;
   };
 
   async function answer(request: Request, peer: Peer, requestId: string): Promise<Response> {
-    // Hono would run the GET handler for HEAD; nothing here is worth a second way of asking.
-    if (request.method === 'HEAD' || request.method === 'OPTIONS') {
-      throw new ControlError('not_found');
-    }
     return app.fetch(request, { peer, requestId });
   }
+}
+
+/** The answer to HEAD (RFC 9110, 9.3.2). */
+async function withoutBody(response: Response): Promise<Response> {
+  await response.body?.cancel();
+  return new Response(null, { status: response.status, headers: response.headers });
 }
 
 async function serve(
@@ -134,8 +139,9 @@ async function readBody(deps: AdminDeps, route: Route, request: Request): Promis
 }
 
 function respondWrongMethod(served: readonly Route[]): Response {
-  const names = served.map(({ method }) => method.toUpperCase()).join(', ');
-  const error = new ControlError('not_found', { message: `This path takes ${names}.` });
+  const methods = served.map(({ method }) => method.toUpperCase());
+  const names = (methods.includes('GET') ? [...methods, 'HEAD'] : methods).join(', ');
+  const error = new ControlError('method_not_allowed', { message: `This path takes ${names}.` });
   const { code, message } = error;
   const body = served[0]?.face?.describeFailure(error).body ?? { error: { code, message } };
   return respondJson(405, body, { allow: names });

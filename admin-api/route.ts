@@ -3,6 +3,7 @@
  * answers, and the function that does it. The handler mounts these, the OpenAPI document is made of them.
  */
 import type { z } from '@hono/zod-openapi';
+import type { ControlErrorCode } from '../src/kernel/errors.ts';
 import type { Actor } from '../src/organizations/actor.ts';
 import type { Face } from './face.ts';
 
@@ -27,10 +28,16 @@ interface Answer {
   readonly schema?: z.ZodType;
   /** Default `application/json`. */
   readonly contentType?: string;
+  /** Other forms of it, where the request chooses. */
+  readonly forms?: readonly { readonly contentType: string; readonly schema: z.ZodType }[];
+  /** Response fields beside those of every answer, with what they say. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A route with its types erased: what the handler mounts. */
 export interface Route {
+  /** `operationId`: what generated clients call it. */
+  readonly id: string;
   readonly method: Method;
   /** As OpenAPI writes it: `/secrets/{name}`. */
   readonly path: string;
@@ -40,13 +47,20 @@ export interface Route {
   readonly query: z.ZodType | null;
   readonly body: z.ZodType | null;
   readonly isBodyRequired: boolean;
+  /** Request fields it reads, beside the key and the organization. */
+  readonly headers: z.ZodObject | null;
   readonly answer: Answer;
+  /** Answers that are neither the answer nor a failure. */
+  readonly otherAnswers: readonly Answer[];
+  /** Failures beside those that every route of its kind may answer with. */
+  readonly refuses: readonly ControlErrorCode[];
   /** `null`: the native API. */
   readonly face: Face | null;
   readonly handle: (call: Call<Record<string, string>, never, never>) => Promise<Response>;
 }
 
 interface RouteSpec<Query extends z.ZodType, Body extends z.ZodType> {
+  readonly id: string;
   readonly method: Method;
   readonly path: string;
   readonly summary: string;
@@ -56,7 +70,10 @@ interface RouteSpec<Query extends z.ZodType, Body extends z.ZodType> {
   readonly body?: Body;
   /** Default: a route with a body needs one. */
   readonly isBodyRequired?: boolean;
+  readonly headers?: z.ZodObject;
   readonly answer: Answer;
+  readonly otherAnswers?: readonly Answer[];
+  readonly refuses?: readonly ControlErrorCode[];
   readonly face?: Face;
   readonly handle: (
     call: Call<Record<string, string>, z.output<Query>, z.output<Body>>,
@@ -68,6 +85,7 @@ export function defineRoute<Query extends z.ZodType, Body extends z.ZodType>(
   spec: RouteSpec<Query, Body>,
 ): Route {
   return {
+    id: spec.id,
     method: spec.method,
     path: spec.path,
     summary: spec.summary,
@@ -76,7 +94,10 @@ export function defineRoute<Query extends z.ZodType, Body extends z.ZodType>(
     query: spec.query ?? null,
     body: spec.body ?? null,
     isBodyRequired: spec.isBodyRequired ?? spec.body !== undefined,
+    headers: spec.headers ?? null,
     answer: spec.answer,
+    otherAnswers: spec.otherAnswers ?? [],
+    refuses: spec.refuses ?? [],
     face: spec.face ?? null,
     handle: async (call) => spec.handle(call),
   };

@@ -31,6 +31,7 @@ export function defineInstabaseRoutes(deps: AdminDeps): Route[] {
   const { secrets } = deps;
   return [
     defineRoute({
+      id: 'createInstabaseSecret',
       method: 'post',
       path,
       face,
@@ -38,6 +39,7 @@ export function defineInstabaseRoutes(deps: AdminDeps): Route[] {
       tag,
       body: aliasCreateSchema,
       answer,
+      refuses: ['conflict', 'value_not_placeable'],
       handle: async ({ actor, body }) => {
         await secrets.createStored(actor, body.alias, aliasInputOf(body));
         return respondJson(200, {});
@@ -45,6 +47,7 @@ export function defineInstabaseRoutes(deps: AdminDeps): Route[] {
     }),
     defineListRoute(deps),
     defineRoute({
+      id: 'updateInstabaseSecret',
       method: 'patch',
       path,
       face,
@@ -52,6 +55,7 @@ export function defineInstabaseRoutes(deps: AdminDeps): Route[] {
       tag,
       body: aliasPatchSchema,
       answer,
+      refuses: ['not_found', 'conflict', 'value_required', 'value_not_placeable'],
       handle: async ({ actor, body }) => {
         checkRole(actor, 'administer');
         await readAlias(deps, actor, body.alias);
@@ -60,6 +64,7 @@ export function defineInstabaseRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'deleteInstabaseSecret',
       method: 'delete',
       path,
       face,
@@ -67,6 +72,7 @@ export function defineInstabaseRoutes(deps: AdminDeps): Route[] {
       tag,
       body: aliasDeleteSchema,
       answer,
+      refuses: ['not_found'],
       handle: async ({ actor, body }) => {
         checkRole(actor, 'administer');
         await readAlias(deps, actor, body.alias);
@@ -79,6 +85,7 @@ export function defineInstabaseRoutes(deps: AdminDeps): Route[] {
 
 function defineListRoute(deps: AdminDeps): Route {
   return defineRoute({
+    id: 'listInstabaseSecrets',
     method: 'get',
     path,
     face,

@@ -24,7 +24,15 @@ export const aliasCreateSchema = z
     allowed_workspaces: workspaces,
     ...placement,
   })
-  .openapi('InstabaseSecretCreate');
+  .openapi('InstabaseSecretCreate', {
+    example: {
+      alias: 'my_secret',
+      description: 'Of the research team',
+      value: 'not-a-real-key-0001',
+      allowed_workspaces_type: 'SOME',
+      allowed_workspaces: ['workspace1', 'workspace2'],
+    },
+  });
 
 export const aliasPatchSchema = z
   .strictObject({
@@ -35,11 +43,15 @@ export const aliasPatchSchema = z
     allowed_workspaces: workspaces,
     ...placement,
   })
-  .openapi('InstabaseSecretPatch');
+  .openapi('InstabaseSecretPatch', {
+    example: { alias: 'my_secret', value: 'not-a-real-key-0002', allowed_workspaces_type: 'ALL' },
+  });
 
 export const aliasDeleteSchema = z
   .strictObject({ alias: z.string() })
-  .openapi('InstabaseSecretDelete');
+  .openapi('InstabaseSecretDelete', {
+    example: { alias: 'my_secret' },
+  });
 
 export const aliasListQuery = z.strictObject({
   workspace: z.string().optional(),

@@ -21,11 +21,20 @@ export const groupCreateSchema = z
     integrationId: optional(z.string().max(512)),
     secrets: z.array(newKey).max(KEYS_MAX),
   })
-  .openapi('TrueFoundrySecretGroupCreate');
+  .openapi('TrueFoundrySecretGroupCreate', {
+    example: {
+      name: 'my-group',
+      secrets: [{ key: 'my-key', value: 'not-a-real-key-0001' }],
+    },
+  });
 
 export const groupSecretsSchema = z
   .strictObject({ secrets: z.array(keptKey).max(KEYS_MAX) })
-  .openapi('TrueFoundrySecretGroupUpdate');
+  .openapi('TrueFoundrySecretGroupUpdate', {
+    example: {
+      secrets: [{ key: 'my-key' }, { key: 'my-other-key', value: 'not-a-real-key-0002' }],
+    },
+  });
 
 const manifestSchema = z
   .strictObject({
@@ -41,7 +50,15 @@ const manifestSchema = z
 
 export const groupManifestSchema = z
   .strictObject({ manifest: manifestSchema, dryRun: optional(z.boolean()) })
-  .openapi('TrueFoundrySecretGroupPut');
+  .openapi('TrueFoundrySecretGroupPut', {
+    example: {
+      manifest: {
+        type: 'secret-group',
+        name: 'my-group',
+        collaborators: [{ subject: 'user:ann', role_id: 'secret-group-viewer' }],
+      },
+    },
+  });
 
 export const groupListQuery = z.strictObject({
   limit: queryNumber(1, 1_000).optional(),

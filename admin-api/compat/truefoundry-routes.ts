@@ -35,6 +35,7 @@ function defineCollectionRoutes(deps: AdminDeps): Route[] {
   const { groups, groupReader } = deps;
   return [
     defineRoute({
+      id: 'createSecretGroup',
       method: 'post',
       path,
       face,
@@ -42,12 +43,14 @@ function defineCollectionRoutes(deps: AdminDeps): Route[] {
       tag,
       body: groupCreateSchema,
       answer,
+      refuses: ['conflict', 'value_not_placeable'],
       handle: async ({ actor, body }) => {
         const group = await groups.create(actor, groupInputOf(body));
         return respondGroup(deps, actor, await groupReader.view(actor, group));
       },
     }),
     defineRoute({
+      id: 'listSecretGroups',
       method: 'get',
       path,
       face,
@@ -70,6 +73,7 @@ function defineCollectionRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'putSecretGroup',
       method: 'put',
       path,
       face,
@@ -77,6 +81,7 @@ function defineCollectionRoutes(deps: AdminDeps): Route[] {
       tag,
       body: groupManifestSchema,
       answer,
+      refuses: ['not_found', 'conflict'],
       handle: async ({ actor, body }) => {
         const isDryRun = body.dryRun ?? false;
         const group = await groups.putManifest(actor, manifestOf(body.manifest), isDryRun);
@@ -92,6 +97,7 @@ function defineOneRoutes(deps: AdminDeps): Route[] {
     respondGroup(deps, actor, await groupReader.view(actor, group));
   return [
     defineRoute({
+      id: 'readSecretGroup',
       method: 'get',
       path: onePath,
       face,
@@ -105,6 +111,7 @@ function defineOneRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'writeSecretGroup',
       method: 'put',
       path: onePath,
       face,
@@ -112,6 +119,7 @@ function defineOneRoutes(deps: AdminDeps): Route[] {
       tag,
       body: groupSecretsSchema,
       answer,
+      refuses: ['conflict', 'value_required', 'value_not_placeable'],
       handle: async ({ actor, params, body }) =>
         view(
           actor,
@@ -119,6 +127,7 @@ function defineOneRoutes(deps: AdminDeps): Route[] {
         ),
     }),
     defineRoute({
+      id: 'deleteSecretGroup',
       method: 'delete',
       path: onePath,
       face,
@@ -126,6 +135,7 @@ function defineOneRoutes(deps: AdminDeps): Route[] {
       tag,
       query: deleteQuery,
       answer: { status: 200, description: 'Gone.', schema: z.object({}) },
+      refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         await groups.delete(actor, params['id'] ?? '');
         return respondJson(200, {});

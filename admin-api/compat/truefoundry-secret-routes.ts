@@ -26,12 +26,15 @@ const listSchema = z
     secretGroupId: optional(z.string()),
     withValue: optional(z.boolean()),
   })
-  .openapi('TrueFoundrySecretQuery');
+  .openapi('TrueFoundrySecretQuery', {
+    example: { limit: 10, offset: 0, secretFqns: ['default:my-group:my-key'] },
+  });
 
 export function defineTrueFoundrySecretRoutes(deps: AdminDeps): Route[] {
   const { groups, groupReader } = deps;
   return [
     defineRoute({
+      id: 'listGroupedSecrets',
       method: 'post',
       path,
       face,
@@ -54,6 +57,7 @@ export function defineTrueFoundrySecretRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'readGroupedSecret',
       method: 'get',
       path: onePath,
       face,
@@ -68,6 +72,7 @@ export function defineTrueFoundrySecretRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'deleteGroupedSecret',
       method: 'delete',
       path: onePath,
       face,
@@ -75,6 +80,7 @@ export function defineTrueFoundrySecretRoutes(deps: AdminDeps): Route[] {
       tag,
       query: deleteQuery,
       answer: { status: 200, description: 'How many were deleted.', schema: z.int() },
+      refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         const member = await groupReader.readMember(actor, params['id'] ?? '');
         return respondJson(200, await groups.deleteMember(actor, member));

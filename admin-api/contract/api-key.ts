@@ -16,7 +16,9 @@ export const apiKeyCreateSchema = z
     secret_ids: optional(texts.max(1_000)).openapi({ description: 'Absent: all.' }),
     expires_at: optional(timeInput),
   })
-  .openapi('ApiKeyCreate');
+  .openapi('ApiKeyCreate', {
+    example: { name: 'ci', role: 'operator', subject: 'serviceaccount:ci' },
+  });
 
 export const apiKeySchema = z
   .object({

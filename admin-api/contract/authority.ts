@@ -13,7 +13,9 @@ export const rotateSchema = z
       description: 'The new CA signs from then on; left out: as ca.rotation_overlap says.',
     }),
   })
-  .openapi('RotateCa');
+  .openapi('RotateCa', {
+    example: { switch_after_seconds: 86_400 },
+  });
 
 const rootSchema = z
   .object({

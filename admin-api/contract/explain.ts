@@ -18,7 +18,14 @@ export const explainSchema = z
     headers: optional(z.record(z.string(), z.union([z.string(), z.array(z.string())]))),
     resolve: optional(z.boolean()),
   })
-  .openapi('ExplainRequest');
+  .openapi('ExplainRequest', {
+    example: {
+      sandbox: '5f1d7e0a-3f0b-4c57-9a59-0c6f2a6f5d10',
+      method: 'POST',
+      url: 'https://api.openai.com/v1/responses',
+      headers: { 'content-type': 'application/json' },
+    },
+  });
 
 export const explanationSchema = z
   .object({

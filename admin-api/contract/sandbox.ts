@@ -70,7 +70,16 @@ export const sandboxCreateSchema = z
     from_snapshot: optional(z.unknown()).openapi({ description: 'Accepted without effect.' }),
     preview_access: optional(z.unknown()).openapi({ description: 'Accepted without effect.' }),
   })
-  .openapi('SandboxCreate');
+  .openapi('SandboxCreate', {
+    example: {
+      name: 'agent-7',
+      secrets: { OPENAI_API_KEY: 'openai' },
+      network: { allow_out: ['api.openai.com', '*.example.com'] },
+      metadata: { team: 'research' },
+      limits: { requests_per_minute: 600 },
+      ttl_seconds: 86_400,
+    },
+  });
 
 export const sandboxPatchSchema = z
   .strictObject({
@@ -81,7 +90,9 @@ export const sandboxPatchSchema = z
     auto_delete_seconds: autoDelete.nullish().openapi({ description: 'null clears it.' }),
     limits: limits.nullish().openapi({ description: 'null clears both.' }),
   })
-  .openapi('SandboxPatch');
+  .openapi('SandboxPatch', {
+    example: { metadata: { team: 'search' }, timeout_seconds: null },
+  });
 
 export const sandboxListQuery = z
   .object({
@@ -96,7 +107,9 @@ const pinnedVersion = z.int().optional().openapi({ description: 'Where one was a
 
 export const bindingCreateSchema = z
   .strictObject({ env_key: z.string(), secret_name: z.string(), inject: optional(inject) })
-  .openapi('BindingCreate');
+  .openapi('BindingCreate', {
+    example: { env_key: 'OPENAI_KEY', secret_name: 'openai' },
+  });
 
 export const bindingSchema = z
   .object({
@@ -110,7 +123,9 @@ export const bindingSchema = z
 
 export const tokenCreateSchema = z
   .strictObject({ overlap_seconds: optional(z.int().min(0).max(86_400)) })
-  .openapi('TokenCreate');
+  .openapi('TokenCreate', {
+    example: { overlap_seconds: 60 },
+  });
 
 export const tokenSchema = z.object({ proxy_token: z.string() }).openapi('ProxyToken');
 

@@ -69,7 +69,16 @@ const settings = {
 
 export const secretCreateSchema = z
   .strictObject({ name: z.string(), value, ...settings })
-  .openapi('SecretCreate');
+  .openapi('SecretCreate', {
+    example: {
+      name: 'openai',
+      value: 'not-a-real-key-0001',
+      auth: { type: 'bearer' },
+      hosts: ['api.openai.com'],
+      methods: ['GET', 'POST'],
+      description: 'Of the research team',
+    },
+  });
 
 export const secretPatchSchema = z
   .strictObject({
@@ -80,7 +89,9 @@ export const secretPatchSchema = z
         'With a value: how long the version before may serve one retry of a GET or HEAD that the origin answered 401. 0 without a value ends a running overlap.',
     }),
   })
-  .openapi('SecretPatch');
+  .openapi('SecretPatch', {
+    example: { value: 'not-a-real-key-0002', overlap_seconds: 600 },
+  });
 
 export const secretListQuery = z.strictObject({
   q: z.string().max(256).optional(),

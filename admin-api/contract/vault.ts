@@ -38,7 +38,9 @@ export const rewrapSchema = z
       description: 'Make a new key and put it first into the key file.',
     }),
   })
-  .openapi('RewrapRequest');
+  .openapi('RewrapRequest', {
+    example: { new_key: false },
+  });
 
 /** One line of the answer. */
 export const rewrapProgressSchema = z

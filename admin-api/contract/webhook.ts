@@ -27,7 +27,9 @@ export const webhookPatchSchema = z
     description: description.nullish().openapi({ description: 'null clears it.' }),
     disabled: optional(z.boolean()),
   })
-  .openapi('WebhookPatch');
+  .openapi('WebhookPatch', {
+    example: { events: ['misuse.refused', 'secret.rotated'], disabled: false },
+  });
 
 export const webhookSchema = z
   .object({

@@ -12,6 +12,7 @@ const PAGE_ROWS = 100;
 export function defineActivityRoutes({ activity }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'listActivity',
       method: 'get',
       path: '/activity',
       summary: 'What admins changed: who, what, before and after, never a value; newest first',

@@ -16,6 +16,7 @@ const tag = 'API keys';
 export function defineApiKeyRoutes({ apiKeys }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'createApiKey',
       method: 'post',
       path: '/api-keys',
       summary: 'Create an API key; it is shown this once',
@@ -28,6 +29,7 @@ export function defineApiKeyRoutes({ apiKeys }: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'listApiKeys',
       method: 'get',
       path: '/api-keys',
       summary: 'List API keys',
@@ -38,11 +40,13 @@ export function defineApiKeyRoutes({ apiKeys }: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'deleteApiKey',
       method: 'delete',
       path: '/api-keys/{id}',
       summary: 'Delete an API key; the last admin key stays',
       tag,
       answer: { status: 204, description: 'Gone.' },
+      refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         await apiKeys.delete(actor, params['id'] ?? '');
         return respondNothing();

@@ -14,11 +14,13 @@ export function defineAuthorityRoutes(deps: AdminDeps): Route[] {
   const { caRotation, organizations } = deps;
   const step = (path: string, summary: string, taken: RotationStep): Route =>
     defineRoute({
+      id: `${taken}Ca`,
       method: 'post',
       path,
       summary,
       tag,
       answer,
+      refuses: ['conflict'],
       handle: async ({ actor }) => {
         await checkInstanceChange(organizations, actor);
         return respondJson(200, describeAuthority(await caRotation.take(actor, taken)));
@@ -26,6 +28,7 @@ export function defineAuthorityRoutes(deps: AdminDeps): Route[] {
     });
   return [
     defineRoute({
+      id: 'readCa',
       method: 'get',
       path: '/ca',
       summary: 'The certificate authority: which roots sandboxes are given, which one signs',
@@ -37,6 +40,7 @@ export function defineAuthorityRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'rotateCa',
       method: 'post',
       path: '/ca/rotate',
       summary: 'Begin a rotation: a new CA is handed out beside the old one, which still signs',
@@ -44,6 +48,7 @@ export function defineAuthorityRoutes(deps: AdminDeps): Route[] {
       body: rotateSchema,
       isBodyRequired: false,
       answer,
+      refuses: ['conflict'],
       handle: async ({ actor, body }) => {
         await checkInstanceChange(organizations, actor);
         const seconds = body?.switch_after_seconds;

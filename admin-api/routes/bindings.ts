@@ -1,5 +1,5 @@
 /** `/sandboxes/{id}/secrets`, `/token`, `/env`, `/disconnect`: what a sandbox holds and has open. */
-import type { z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { formatEnv } from '../../src/sandboxes/sandbox-env.ts';
 import {
   bindingCreateSchema,
@@ -8,6 +8,7 @@ import {
   tokenSchema,
 } from '../contract/sandbox.ts';
 import { envQuery } from '../contract/env.ts';
+import { textMap } from '../contract/fields.ts';
 import type { AdminDeps } from '../deps.ts';
 import { respondJson, respondNothing, respondText } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -22,12 +23,14 @@ export function defineBindingRoutes(deps: AdminDeps): Route[] {
 function defineAttachRoutes({ bindings }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'attachSecret',
       method: 'post',
       path: '/sandboxes/{id}/secrets',
       summary: 'Bind a secret to an environment variable',
       tag,
       body: bindingCreateSchema,
       answer: { status: 201, description: 'The binding.', schema: bindingSchema },
+      refuses: ['secret_not_found', 'conflict'],
       handle: async ({ actor, params, body }) => {
         const { binding, secretName } = await bindings.attach(actor, params['id'] ?? '', {
           envKey: body.env_key,
@@ -45,6 +48,7 @@ function defineAttachRoutes({ bindings }: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'detachSecret',
       method: 'delete',
       path: '/sandboxes/{id}/secrets/{env_key}',
       summary: 'Detach a secret; its placeholder is refused from now on',
@@ -62,6 +66,7 @@ function defineAccessRoutes(deps: AdminDeps): Route[] {
   const { sandboxes } = deps;
   return [
     defineRoute({
+      id: 'replaceProxyToken',
       method: 'post',
       path: '/sandboxes/{id}/token',
       summary: 'A new proxy token; the old one ends at once or after overlap_seconds',
@@ -76,12 +81,18 @@ function defineAccessRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'readSandboxEnv',
       method: 'get',
       path: '/sandboxes/{id}/env',
       summary: 'The variables as they are now, TOKEN standing where the token goes',
       tag,
       query: envQuery,
-      answer: { status: 200, description: 'JSON, or text by format.' },
+      answer: {
+        status: 200,
+        description: 'JSON, or text by format.',
+        schema: textMap,
+        forms: [{ contentType: 'text/plain', schema: z.string() }],
+      },
       handle: async ({ actor, params, query }) => {
         const row = await sandboxes.read(actor, params['id'] ?? '');
         const env = describeEnv(deps, row, 'TOKEN', query.ca_dir);
@@ -90,6 +101,7 @@ function defineAccessRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'disconnectSandbox',
       method: 'post',
       path: '/sandboxes/{id}/disconnect',
       summary: 'Close every connection a sandbox has open',

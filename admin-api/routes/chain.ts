@@ -9,6 +9,7 @@ import { defineRoute, type Route } from '../route.ts';
 export function defineChainRoutes({ chainVerifier }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'verifyAudit',
       method: 'get',
       path: '/audit/verify',
       summary:
@@ -21,6 +22,7 @@ export function defineChainRoutes({ chainVerifier }: AdminDeps): Route[] {
         schema: chainReportSchema,
         contentType: 'application/x-ndjson',
       },
+      refuses: ['conflict'],
       handle: ({ actor, query }) => {
         const reports = chainVerifier.verify(actor, parseHeads(query.known));
         return respondStream(formatLines(reports), 'application/x-ndjson; charset=utf-8');

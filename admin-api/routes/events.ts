@@ -14,6 +14,12 @@ const eventsQuery = z.strictObject({
     .openapi({ description: 'Go on after this id, where Last-Event-ID cannot be sent.' }),
 });
 
+const eventsHeaders = z.object({
+  'Last-Event-ID': z.string().optional().openapi({
+    description: 'Go on after this event, as browsers do by themselves.',
+  }),
+});
+
 const HEADERS = { 'x-accel-buffering': 'no' };
 /** Between two looks at the key of a stream that stays open. */
 const RECHECK_MS = 5_000;
@@ -21,12 +27,18 @@ const RECHECK_MS = 5_000;
 export function defineEventRoutes({ liveFeed, clock }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'watchEvents',
       method: 'get',
       path: '/events',
       summary: 'The audit events as they happen (server-sent events); resumed by Last-Event-ID',
       tag: 'Trails',
       query: eventsQuery,
-      answer: { status: 200, description: 'A stream.', contentType: 'text/event-stream' },
+      headers: eventsHeaders,
+      answer: {
+        status: 200,
+        description: 'A stream: `event: audit`, `id`, and in `data` a TrailRow.',
+        contentType: 'text/event-stream',
+      },
       handle: ({ actor, query, headers, recheck }) => {
         const gone = new AbortController();
         let checkedAtMs = clock.monotonicMs();

@@ -13,12 +13,14 @@ import { defineRoute, type Route } from '../route.ts';
 export function defineExplainRoutes({ sandboxes, explain }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'explain',
       method: 'post',
       path: '/explain',
       summary: 'The decision the proxy would take for a request, with every reason',
       tag: 'Explain',
       body: explainSchema,
       answer: { status: 200, description: 'The decision.', schema: explanationSchema },
+      refuses: ['not_found'],
       handle: async ({ actor, body }) => {
         const head = requestHeadOf(body);
         const resolve = body.resolve ?? false;

@@ -11,6 +11,7 @@ const statusSchema = z.object({ status: z.string() });
 export function defineInstanceRoutes(deps: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'readHealth',
       method: 'get',
       path: '/healthz',
       summary: 'The process answers',
@@ -20,15 +21,18 @@ export function defineInstanceRoutes(deps: AdminDeps): Route[] {
       handle: () => respondJson(200, { status: 'ok' }),
     }),
     defineRoute({
+      id: 'readReadiness',
       method: 'get',
       path: '/readyz',
       summary: 'The store answers; 503 while it does not',
       tag,
       access: 'open',
       answer: { status: 200, description: 'It does.', schema: statusSchema },
+      otherAnswers: [{ status: 503, description: 'It does not.', schema: statusSchema }],
       handle: () => respondReadiness(deps),
     }),
     defineRoute({
+      id: 'readCaCertificate',
       method: 'get',
       path: '/ca.pem',
       summary: 'The certificate that sandboxes trust; both while it is rotated',
@@ -38,6 +42,7 @@ export function defineInstanceRoutes(deps: AdminDeps): Route[] {
       handle: () => respondText(200, deps.ca().caPem, 'application/x-pem-file'),
     }),
     defineRoute({
+      id: 'readMetrics',
       method: 'get',
       path: '/metrics',
       summary: 'Metrics for Prometheus',

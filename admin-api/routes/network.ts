@@ -13,6 +13,7 @@ const PAGE_ROWS = 100;
 export function defineNetworkRoutes({ sandboxes, audit }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'listSandboxNetwork',
       method: 'get',
       path: '/sandboxes/{id}/network',
       summary: 'The network log of a sandbox, newest first',

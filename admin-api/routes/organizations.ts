@@ -13,16 +13,19 @@ const gone = { status: 204, description: 'Gone.' };
 export function defineOrganizationRoutes({ tenants }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'createOrganization',
       method: 'post',
       path: '/organizations',
       summary: 'Create an organization, with a workspace `default`',
       tag,
       body: namedSchema,
       answer: created,
+      refuses: ['conflict'],
       handle: async ({ actor, body }) =>
         respondJson(201, describeTenant(await tenants.create(actor, body.name))),
     }),
     defineRoute({
+      id: 'listOrganizations',
       method: 'get',
       path: '/organizations',
       summary: 'List organizations',
@@ -32,27 +35,32 @@ export function defineOrganizationRoutes({ tenants }: AdminDeps): Route[] {
         respondJson(200, (await tenants.list(actor)).map(describeTenant)),
     }),
     defineRoute({
+      id: 'deleteOrganization',
       method: 'delete',
       path: '/organizations/{id}',
       summary: 'Delete an organization, by id or name, with everything in it',
       tag,
       answer: gone,
+      refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         await tenants.delete(actor, params['id'] ?? '');
         return respondNothing();
       },
     }),
     defineRoute({
+      id: 'createWorkspace',
       method: 'post',
       path: '/workspaces',
       summary: 'Create a workspace',
       tag,
       body: namedSchema,
       answer: created,
+      refuses: ['conflict'],
       handle: async ({ actor, body }) =>
         respondJson(201, describeTenant(await tenants.createWorkspace(actor, body.name))),
     }),
     defineRoute({
+      id: 'listWorkspaces',
       method: 'get',
       path: '/workspaces',
       summary: 'List workspaces',
@@ -62,11 +70,13 @@ export function defineOrganizationRoutes({ tenants }: AdminDeps): Route[] {
         respondJson(200, (await tenants.listWorkspaces(actor)).map(describeTenant)),
     }),
     defineRoute({
+      id: 'deleteWorkspace',
       method: 'delete',
       path: '/workspaces/{id}',
       summary: 'Delete an empty workspace, by id or name',
       tag,
       answer: gone,
+      refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         await tenants.deleteWorkspace(actor, params['id'] ?? '');
         return respondNothing();

@@ -8,6 +8,7 @@ import { defineRoute, type Route } from '../route.ts';
 export function defineProviderRoutes({ catalogue }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'listProviders',
       method: 'get',
       path: '/providers',
       summary: 'Provider shortcuts, by name',

@@ -56,6 +56,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
   const docsPage = once(() => renderDocsPage(routes));
   routes.push(
     defineRoute({
+      id: 'readOpenApi',
       method: 'get',
       path: '/openapi.json',
       summary: 'This API, as OpenAPI 3.1',
@@ -65,6 +66,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
       handle: () => respondText(200, openApiText(), 'application/json'),
     }),
     defineRoute({
+      id: 'readDocs',
       method: 'get',
       path: '/docs',
       summary: 'This API, to read',

@@ -29,12 +29,14 @@ export function defineSandboxRoutes(deps: AdminDeps): Route[] {
 function defineCollectionRoutes(deps: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'createSandbox',
       method: 'post',
       path: '/sandboxes',
       summary: 'Create a sandbox with its token, variables and files',
       tag,
       body: sandboxCreateSchema,
       answer: { status: 201, description: 'The sandbox.', schema: createdSandboxSchema },
+      refuses: ['secret_not_found', 'conflict'],
       handle: async ({ actor, body }) => {
         const { row, token, warnings } = await deps.sandboxes.create(actor, sandboxInputOf(body));
         return respondJson(201, {
@@ -47,6 +49,7 @@ function defineCollectionRoutes(deps: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'listSandboxes',
       method: 'get',
       path: '/sandboxes',
       summary: 'List sandboxes, newest first; also by metadata.KEY=',
@@ -65,6 +68,7 @@ function defineItemRoutes({ sandboxes }: AdminDeps): Route[] {
   const path = '/sandboxes/{id}';
   return [
     defineRoute({
+      id: 'readSandbox',
       method: 'get',
       path,
       summary: 'Read a sandbox',
@@ -75,18 +79,21 @@ function defineItemRoutes({ sandboxes }: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'updateSandbox',
       method: 'patch',
       path,
       summary: 'Change a sandbox; metadata and network are replaced as a whole',
       tag,
       body: sandboxPatchSchema,
       answer: { status: 200, description: 'The sandbox.', schema: sandboxSchema },
+      refuses: ['conflict'],
       handle: async ({ actor, params, body }) => {
         const row = await sandboxes.update(actor, params['id'] ?? '', sandboxChangeOf(body));
         return respondJson(200, describeSandbox(row));
       },
     }),
     defineRoute({
+      id: 'deleteSandbox',
       method: 'delete',
       path,
       summary: 'Delete a sandbox and revoke what it holds',
@@ -103,11 +110,13 @@ function defineItemRoutes({ sandboxes }: AdminDeps): Route[] {
 function defineStateRoutes({ sandboxes }: AdminDeps): Route[] {
   const wake = (verb: 'activate' | 'resume'): Route =>
     defineRoute({
+      id: `${verb}Sandbox`,
       method: 'post',
       path: `/sandboxes/{id}/${verb}`,
       summary: 'Make a sandbox active; idempotent',
       tag,
       answer: { status: 200, description: 'The sandbox.', schema: activatedSandboxSchema },
+      refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         return respondJson(200, activated(await sandboxes.resume(actor, params['id'] ?? '')));
       },
@@ -116,11 +125,13 @@ function defineStateRoutes({ sandboxes }: AdminDeps): Route[] {
     wake('activate'),
     wake('resume'),
     defineRoute({
+      id: 'pauseSandbox',
       method: 'post',
       path: '/sandboxes/{id}/pause',
       summary: 'Pause a sandbox: the proxy refuses it until it is resumed',
       tag,
       answer: { status: 200, description: 'The sandbox.', schema: sandboxSchema },
+      refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         return respondJson(200, describeSandbox(await sandboxes.pause(actor, params['id'] ?? '')));
       },

@@ -14,6 +14,7 @@ import { defineRoute, type Route } from '../route.ts';
 export function defineSecretTestRoutes({ secrets, sandboxes, secretTester }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'testSecret',
       method: 'post',
       path: '/secrets/{name}/test',
       summary: 'Send one real request with a secret and say whether the origin took it',

@@ -26,12 +26,14 @@ const PAGE_ROWS = 100;
 export function defineSecretRoutes({ secrets, allMode, clock }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'createSecret',
       method: 'post',
       path: '/secrets',
       summary: 'Register a secret',
       tag,
       body: secretCreateSchema,
       answer: { status: 201, description: 'The secret.', schema: createdSecretSchema },
+      refuses: ['conflict', 'value_not_placeable'],
       handle: async ({ actor, body }) => {
         const row = await secrets.create(actor, body.name, secretInputOf(body));
         const warnings = await allMode.warningsAbout(row.secret);
@@ -39,12 +41,18 @@ export function defineSecretRoutes({ secrets, allMode, clock }: AdminDeps): Rout
       },
     }),
     defineRoute({
+      id: 'listSecrets',
       method: 'get',
       path: '/secrets',
       summary: 'List secrets, newest first',
       tag,
       query: secretListQuery,
-      answer: { status: 200, description: 'Secrets.', schema: z.array(secretSchema) },
+      answer: {
+        status: 200,
+        description: 'Secrets.',
+        schema: z.array(secretSchema),
+        headers: { Link: 'With `limit`, `rel="next"`: the following page.' },
+      },
       handle: async ({ actor, query, url }) => {
         const describe = (row: SecretRow): unknown => describeSecret(row, clock.nowMs());
         const filter = filterOf(query);
@@ -59,6 +67,7 @@ export function defineSecretRoutes({ secrets, allMode, clock }: AdminDeps): Rout
       },
     }),
     defineRoute({
+      id: 'readSecret',
       method: 'get',
       path: '/secrets/{name}',
       summary: 'Read a secret; never its value',
@@ -70,18 +79,21 @@ export function defineSecretRoutes({ secrets, allMode, clock }: AdminDeps): Rout
       },
     }),
     defineRoute({
+      id: 'updateSecret',
       method: 'patch',
       path: '/secrets/{name}',
       summary: 'Change a secret, or rotate it by giving a value',
       tag,
       body: secretPatchSchema,
       answer: { status: 200, description: 'The secret.', schema: secretSchema },
+      refuses: ['conflict', 'value_required', 'value_not_placeable'],
       handle: async ({ actor, params, body }) => {
         const row = await secrets.update(actor, params['name'] ?? '', secretInputOf(body));
         return respondJson(200, describeSecret(row, clock.nowMs()));
       },
     }),
     defineRoute({
+      id: 'deleteSecret',
       method: 'delete',
       path: '/secrets/{name}',
       summary: 'Delete a secret; its name is free at once',
@@ -93,6 +105,7 @@ export function defineSecretRoutes({ secrets, allMode, clock }: AdminDeps): Rout
       },
     }),
     defineRoute({
+      id: 'revealSecret',
       method: 'post',
       path: '/secrets/{name}/reveal',
       summary: 'Show a value; only with secrets.allow_reveal, to admins, and written to the log',
@@ -110,6 +123,7 @@ export function defineSecretRoutes({ secrets, allMode, clock }: AdminDeps): Rout
 function defineHistoryRoutes({ secrets }: Pick<AdminDeps, 'secrets'>): Route[] {
   return [
     defineRoute({
+      id: 'listSecretAudit',
       method: 'get',
       path: '/secrets/{name}/audit',
       summary: 'Requests that used a secret or were refused over it, newest first',
@@ -127,6 +141,7 @@ function defineHistoryRoutes({ secrets }: Pick<AdminDeps, 'secrets'>): Route[] {
       },
     }),
     defineRoute({
+      id: 'listSecretSandboxes',
       method: 'get',
       path: '/secrets/{name}/sandboxes',
       summary: 'Sandboxes that bind a secret',

@@ -1,5 +1,5 @@
 /** `/audit`: every event of the organization, newest first, filtered; a page, or all of it as a stream. */
-import type { z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import type { TrailQuery } from '../../src/audit/audit-log.ts';
 import type { TrailRow } from '../../src/audit/audit-store.ts';
 import { fieldError } from '../../src/kernel/field-error.ts';
@@ -13,6 +13,7 @@ import {
   statusRangeOf,
   trailPageSchema,
   trailQuery,
+  trailRowSchema,
 } from '../contract/trail.ts';
 import type { AdminDeps } from '../deps.ts';
 import { respondStream } from '../respond-stream.ts';
@@ -25,13 +26,24 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export function defineTrailRoutes({ auditLog, secrets }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'listAudit',
       method: 'get',
       path: '/audit',
       summary:
         'Every event, newest first; a page may be short before the end; format=ndjson|csv streams all',
       tag: 'Trails',
       query: trailQuery,
-      answer: { status: 200, description: 'A page.', schema: trailPageSchema },
+      answer: {
+        status: 200,
+        description: 'A page, or all of it by format.',
+        schema: trailPageSchema,
+        forms: [
+          { contentType: 'application/x-ndjson', schema: trailRowSchema },
+          { contentType: 'text/csv', schema: z.string() },
+        ],
+        headers: { 'Content-Disposition': 'A file name for what is not a page.' },
+      },
+      refuses: ['not_found'],
       handle: async ({ actor, query }) => {
         const asked = await queryOf(actor, query, secrets);
         const { format = 'json' } = query;

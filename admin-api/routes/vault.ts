@@ -19,6 +19,7 @@ const tag = 'Instance';
 export function defineVaultRoutes({ organizations, masterKeys, activity }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'listMasterKeys',
       method: 'get',
       path: '/vault/keys',
       summary:
@@ -31,6 +32,7 @@ export function defineVaultRoutes({ organizations, masterKeys, activity }: Admin
       },
     }),
     defineRoute({
+      id: 'rewrapVault',
       method: 'post',
       path: '/vault/rewrap',
       summary: 'Seal everything with the first master key of the key file, progress as NDJSON',
@@ -43,6 +45,7 @@ export function defineVaultRoutes({ organizations, masterKeys, activity }: Admin
         schema: rewrapProgressSchema,
         contentType: 'application/x-ndjson',
       },
+      refuses: ['conflict'],
       handle: async ({ actor, body }) => {
         await checkInstanceChange(organizations, actor);
         const mint = body.new_key === true;

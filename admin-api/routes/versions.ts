@@ -17,6 +17,7 @@ const tag = 'Secrets';
 export function defineVersionRoutes({ versions, clock }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'listSecretVersions',
       method: 'get',
       path: '/secrets/{name}/versions',
       summary: 'Versions of a secret, newest first; never their values',
@@ -28,18 +29,21 @@ export function defineVersionRoutes({ versions, clock }: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'rollbackSecret',
       method: 'post',
       path: '/secrets/{name}/rollback',
       summary: 'Make an earlier version active again, from the next request',
       tag,
       body: rollbackSchema,
       answer: { status: 200, description: 'The secret.', schema: secretSchema },
+      refuses: ['conflict'],
       handle: async ({ actor, params, body }) => {
         const row = await versions.rollback(actor, params['name'] ?? '', body.version);
         return respondJson(200, describeSecret(row, clock.nowMs()));
       },
     }),
     defineRoute({
+      id: 'readSecretRollout',
       method: 'get',
       path: '/secrets/{name}/rollout',
       summary:

@@ -26,6 +26,7 @@ export function defineWebhookRoutes(deps: AdminDeps): Route[] {
 function defineCollectionRoutes({ webhooks }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'createWebhook',
       method: 'post',
       path: '/webhooks',
       summary: 'Be told of events: signed as Standard Webhooks 1.0 has it, retried for a day',
@@ -36,12 +37,14 @@ function defineCollectionRoutes({ webhooks }: AdminDeps): Route[] {
         description: 'The webhook with its signing secret.',
         schema: createdWebhookSchema,
       },
+      refuses: ['conflict'],
       handle: async ({ actor, body }) => {
         const { webhook, secret } = await webhooks.create(actor, body);
         return respondJson(201, { ...describeWebhook(webhook), signing_secret: secret });
       },
     }),
     defineRoute({
+      id: 'listWebhooks',
       method: 'get',
       path: '/webhooks',
       summary: 'List webhooks, oldest first',
@@ -58,6 +61,7 @@ function defineItemRoutes({ webhooks }: AdminDeps): Route[] {
   const answer = { status: 200, description: 'The webhook.', schema: webhookSchema };
   return [
     defineRoute({
+      id: 'readWebhook',
       method: 'get',
       path,
       summary: 'Read a webhook',
@@ -67,12 +71,14 @@ function defineItemRoutes({ webhooks }: AdminDeps): Route[] {
         respondJson(200, describeWebhook(await webhooks.read(actor, params['id'] ?? ''))),
     }),
     defineRoute({
+      id: 'updateWebhook',
       method: 'patch',
       path,
       summary: 'Change a webhook, or switch it off and on',
       tag,
       body: webhookPatchSchema,
       answer,
+      refuses: ['conflict'],
       handle: async ({ actor, params, body }) => {
         const { url, events, description, disabled } = body;
         const change = { url, events, description, isDisabled: disabled };
@@ -81,6 +87,7 @@ function defineItemRoutes({ webhooks }: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'deleteWebhook',
       method: 'delete',
       path,
       summary: 'Delete a webhook and what it was not told yet',
@@ -97,6 +104,7 @@ function defineItemRoutes({ webhooks }: AdminDeps): Route[] {
 function defineUseRoutes({ webhooks }: AdminDeps): Route[] {
   return [
     defineRoute({
+      id: 'listWebhookDeliveries',
       method: 'get',
       path: '/webhooks/{id}/deliveries',
       summary: 'What a webhook was told, or is to be told, newest first',
@@ -110,6 +118,7 @@ function defineUseRoutes({ webhooks }: AdminDeps): Route[] {
       },
     }),
     defineRoute({
+      id: 'testWebhook',
       method: 'post',
       path: '/webhooks/{id}/test',
       summary: 'Send a message of type webhook.test now, once',

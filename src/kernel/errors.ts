@@ -343,6 +343,7 @@ export const CONTROL_ERRORS = {
   auth_failed: { status: 401, message: 'A valid API key is required.' },
   forbidden: { status: 403, message: 'This API key may not do that.' },
   not_found: { status: 404, message: 'Not found.' },
+  method_not_allowed: { status: 405, message: 'This path does not take that method.' },
   conflict: { status: 409, message: 'That exists already or is in another state.' },
   payload_too_large: { status: 413, message: 'The request body is too large.' },
   rate_limited: { status: 429, message: 'Too many requests.' },

@@ -261,7 +261,7 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     const text = await response.text();
     answers.push(text);
     const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
-    const json: unknown = isJson ? JSON.parse(text) : undefined;
+    const json: unknown = isJson && text !== '' ? JSON.parse(text) : undefined;
     return { status: response.status, headers: response.headers, text, json };
   }
 
