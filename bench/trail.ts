@@ -36,7 +36,13 @@ function say(title: string, measured: string, target: string, isReached: boolean
 }
 
 await using product = await startProduct({
-  settings: { audit: { retention_rows: 100_000_000, retention_plain_rows: 100_000_000 } },
+  settings: {
+    audit: {
+      retention_days: 36_500,
+      retention_rows: 100_000_000,
+      retention_plain_rows: 100_000_000,
+    },
+  },
 });
 await product.createSecret('template', 'not-a-real-key-for-the-bench', {
   auth: { type: 'bearer' },
@@ -178,16 +184,17 @@ async function measurePages(title: string, path: () => string): Promise<void> {
 
 async function measureExport(format: 'ndjson' | 'csv'): Promise<void> {
   const { origin, key } = product.admin;
-  const before = readMib(product.pid);
-  let peak = before;
+  let rows = format === 'csv' ? -1 : 0;
+  // Of each half: what is held grows with what was sent, or it does not.
+  const peaks: [number, number] = [0, 0];
   const watch = setInterval(() => {
-    peak = Math.max(peak, readMib(product.pid));
-  }, 100);
+    const half = rows < rowCount / 2 ? 0 : 1;
+    peaks[half] = Math.max(peaks[half], readMib(product.pid));
+  }, 50);
   const beganMs = performance.now();
   const response = await fetch(`${origin}/audit?format=${format}`, {
     headers: { 'x-api-key': key },
   });
-  let rows = format === 'csv' ? -1 : 0;
   for await (const chunk of response.body ?? []) {
     for (const byte of chunk) if (byte === 10) rows += 1;
   }
@@ -197,9 +204,9 @@ async function measureExport(format: 'ndjson' | 'csv'): Promise<void> {
   const rate = Math.round(rows / seconds);
   const target = `> ${REACH_ROWS_PER_S} rows/s`;
   say(`export as ${format}`, `${rate} rows/s`, target, rate > REACH_ROWS_PER_S);
-  const grown = peak - before;
-  const measured = `${before} MiB before, ${peak} MiB at most`;
-  say('… memory', measured, `+${REACH_GROWTH_MIB} MiB`, grown <= REACH_GROWTH_MIB);
+  const [first, second] = peaks;
+  const measured = `at most ${first} MiB in the first half, ${second} MiB in the second`;
+  say('… memory', measured, `+${REACH_GROWTH_MIB} MiB`, second - first <= REACH_GROWTH_MIB);
 }
 
 function readMib(pid: number): number {
