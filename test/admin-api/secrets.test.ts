@@ -98,7 +98,7 @@ describe('POST /secrets', () => {
   });
 
   test.each([
-    [{ auth: { type: 'mtls' } }, 'auth.type', /^must be one of bearer, basic, api-key, custom/],
+    [{ auth: { type: 'oauth' } }, 'auth.type', /^must be one of bearer, basic, api-key, custom/],
     [{ auth: {} }, 'auth.type', /^must be one of bearer/],
     [{ expires_at: '2030-01-01T00:00:00' }, 'expires_at', /^must be an RFC 3339 time/],
     [{ priority: 1_001 }, 'priority', /^must be at most 1000$/],
