@@ -17,14 +17,14 @@ import type { HostPattern } from '../policy/host-pattern.ts';
 import type { Address } from '../wire/address.ts';
 import { formatBasicCredentials } from '../wire/basic-credentials.ts';
 import { formatAuthority, parseHost } from '../wire/host.ts';
-import type { Authority } from '../wire/host.ts';
+import type { Authority, Host } from '../wire/host.ts';
 import { isInCidr } from '../wire/ranges.ts';
 import type { Cidr } from '../wire/ranges.ts';
 import type { DialTarget } from './dial.ts';
 import { connectRefusal, timeoutRefusal } from './dial-fault.ts';
 import { abortError, raceAddresses } from './race-addresses.ts';
 import type { RacedSocket } from './race-addresses.ts';
-import type { Resolver } from './resolve.ts';
+import type { Resolution, Resolver } from './resolve.ts';
 import { secureSocket } from './secure-socket.ts';
 import { SocketAgent } from './socket-agent.ts';
 import type { Trust } from './trust.ts';
@@ -125,7 +125,7 @@ async function openParent(
 ): Promise<Socket> {
   const { authority, guard, limits, resolver, trust } = options;
   const { host, port } = authority;
-  const { addresses, dialPort } = await resolver.resolve(host, PARENT_LOOKUPS);
+  const { addresses, dialPort } = await resolveParent(resolver, host);
   const own = addresses.find((address) => guard.classify(address, dialPort ?? port) === 'listener');
   if (own !== undefined) {
     throw new Refusal('upstream_unreachable', {
@@ -145,6 +145,23 @@ async function openParent(
     peer: 'parent proxy',
     signal,
   });
+}
+
+/** Whoever reads `dns_failed` thinks of the host that was asked for. */
+async function resolveParent(
+  resolver: ParentProxyOptions['resolver'],
+  host: Host,
+): Promise<Resolution> {
+  try {
+    return await resolver.resolve(host, PARENT_LOOKUPS);
+  } catch (cause) {
+    throw new Refusal('upstream_unreachable', {
+      message: 'The name of the parent proxy could not be resolved.',
+      hint: 'The operator has to look at egress.parent_proxy.url and egress.dns.',
+      auditDetail: 'name of the parent proxy not resolved',
+      cause,
+    });
+  }
 }
 
 /** Stands where look-ups are counted by sandbox. */

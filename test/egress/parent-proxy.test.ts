@@ -244,6 +244,17 @@ describe('a parent that', () => {
     ]);
   });
 
+  test('has no address is named, not taken for the host', async () => {
+    const resolver = { resolve: () => Promise.reject(new Refusal('dns_failed')) };
+    const refusal = await refusalOf(
+      dialerThrough({ port: 1 }, { resolver }).dialTcp(targetAt(443)),
+    );
+    expect([refusal.code, refusal.message]).toEqual([
+      'upstream_unreachable',
+      'The name of the parent proxy could not be resolved.',
+    ]);
+  });
+
   test('is this proxy itself is not dialled', async () => {
     const parent = await startParent();
     const guard = { classify: () => 'listener' as const };

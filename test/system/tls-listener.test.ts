@@ -266,6 +266,7 @@ test("with the operator's certificate; stopping waits for nobody who does nothin
     originCa: company.caPem,
     hosts: { [HOST]: origin.address },
     settings: {
+      limits: { connections_max: 2 },
       proxy: { tls_listen: '127.0.0.1:0', tls: { cert_file: 'proxy.pem', key_file: 'proxy.key' } },
     },
     files: { 'proxy.pem': leaf.certPem, 'proxy.key': leaf.keyPem },
@@ -273,6 +274,15 @@ test("with the operator's certificate; stopping waits for nobody who does nothin
   const { host, port } = product.proxyTls;
   const idle = tls.connect({ host, port, ca: company.caPem, servername: NAME });
   await once(idle, 'secureConnect');
+  const second = tls.connect({ host, port, ca: company.caPem, servername: NAME });
+  await once(
+    second.on('error', () => {}),
+    'secureConnect',
+  );
+  // I7: a third has no room, and no handshake either.
+  const third = net.connect({ host, port });
+  third.on('error', () => {}).write('\x16');
+  await new Promise((resolve) => third.once('close', resolve));
   // It may be a reset: nobody was waiting for anything.
   const closed = new Promise((resolve) => idle.on('error', () => {}).once('close', resolve));
   idle.resume();
