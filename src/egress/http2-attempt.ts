@@ -193,6 +193,7 @@ class Http2Attempt implements Attempt, StreamUser {
     body
       .on('data', (chunk: Buffer) => {
         this.#sentBytes += chunk.length;
+        this.#options.connection.onSent();
         this.#timer?.refresh();
         if (this.#isLengthBroken(this.#sentBytes)) this.#fail(lengthError());
         else if (!stream.write(chunk)) {

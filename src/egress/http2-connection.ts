@@ -150,9 +150,15 @@ export class Http2Connection {
     return nowMs - this.#quietSinceMs > this.#limits.connectTimeoutMs;
   }
 
-  /** Anything came on it. */
+  /** Something of a response came. */
   onHeard(): void {
     this.#wasHeard = true;
+    this.#controlFrames = 0;
+  }
+
+  /** Something of a request went out: gRPC servers measure each round trip of an upload with a PING. */
+  onSent(): void {
+    this.#controlFrames = 0;
   }
 
   enter(user: StreamUser): void {
@@ -252,9 +258,9 @@ export class Http2Connection {
     this.#idleTimer.unref();
   }
 
-  /** Each one costs an answer; nobody needs many (CVE-2019-9512, CVE-2019-9515). */
+  /** Each one costs an answer; nobody needs many between two useful frames (CVE-2019-9512, -9515). */
   #countControlFrame(): void {
-    this.onHeard();
+    this.#wasHeard = true;
     const nowMs = systemClock.monotonicMs();
     if (nowMs - this.#controlSecondMs > 1_000) {
       this.#controlSecondMs = nowMs;

@@ -170,7 +170,7 @@ export const FIXED = {
   http2SettingsMax: 32,
   /** How long more than one stream of a new connection to an origin waits for its SETTINGS. */
   http2SettingsWaitMs: 5_000,
-  /** PING and SETTINGS frames of one peer in a second. */
+  /** PING and SETTINGS frames of one peer in a second, with nothing useful between them. */
   http2ControlFramesPerSecond: 100,
   /**
    * The window of one stream of a client. Smaller than an origin's, because one sandbox may have so many

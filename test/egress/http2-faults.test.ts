@@ -1,6 +1,6 @@
 /** What is sent again and what is not when an HTTP/2 origin goes away, and origins that mean harm. */
 import { PassThrough, Readable } from 'node:stream';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { UpstreamRequest } from '../../src/egress/upstream.ts';
 import {
   encodeFields,
@@ -379,6 +379,32 @@ describe('an origin that is not HTTP/2, or means harm', () => {
     expect(recorder.failure?.code).toBe('upstream_protocol_error');
     expect(recorder.failure?.auditDetail).toContain('flood');
     await expect.poll(() => upstream.connections).toBe(0);
+  });
+
+  test('an origin that measures every round trip of an upload with a PING is no flood', async () => {
+    const pieces = 400;
+    const origin = closeLater(
+      await startFrameOrigin((connection, { type, flags, streamId, payload }) => {
+        if (type !== FrameType.data) return;
+        connection.send(encodeFrame(FrameType.ping, 0, 0, Buffer.alloc(8)));
+        const window = encodeUint32(Math.max(1, payload.length));
+        connection.send(encodeFrame(FrameType.windowUpdate, 0, 0, window));
+        if (flags === FrameFlag.endStream) connection.send(ok(streamId));
+        else connection.send(encodeFrame(FrameType.windowUpdate, 0, streamId, window));
+      }),
+    );
+    const body = new PassThrough();
+    const recorder = start(upstreamWith({ trust }), h2To(origin, { method: 'POST', body }));
+    const [connection] = await vi.waitUntil(
+      () => origin.connections.length > 0 && origin.connections,
+    );
+    for (let sent = 1; sent <= pieces; sent += 1) {
+      body.write('x');
+      await vi.waitUntil(() => (connection?.frames.length ?? 0) >= 2 * sent, { interval: 1 });
+    }
+    body.end();
+    await recorder.done;
+    expect(recorder.body).toBe('ok');
   });
 
   test('an origin that chose HTTP/2 and never speaks: one request is answered for it, the others in time', async () => {
