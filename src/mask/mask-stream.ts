@@ -40,7 +40,6 @@ export class MaskStream {
   end(): Buffer {
     const rest = this.#held.fill(STAR);
     this.#held = NOTHING;
-    this.#state = 0;
     return rest;
   }
 
