@@ -18,7 +18,7 @@ import { postOutside } from '../src/egress/post-outside.ts';
 import type { PostAnswer, PostRequest } from '../src/egress/post-outside.ts';
 import { startResolver } from '../src/egress/resolver.ts';
 import { createUpgradeDialer } from '../src/egress/upgrade-exchange.ts';
-import type { ParentCredentials } from '../src/egress/parent-proxy.ts';
+import type { ParentCredentials } from '../src/egress/connect-through.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import type { Logger } from '../src/kernel/logger.ts';
 import { MaskBook } from '../src/mask/mask-book.ts';

@@ -3,10 +3,11 @@
  * dialer on both. Files are read here, once; StartError names the setting and the file.
  */
 import { readFileSync } from 'node:fs';
+import type { ParentCredentials } from '../src/egress/connect-through.ts';
 import { createDialer } from '../src/egress/dial.ts';
 import type { Dialer } from '../src/egress/dial.ts';
 import { createParentProxy } from '../src/egress/parent-proxy.ts';
-import type { ParentCredentials, ParentProxy } from '../src/egress/parent-proxy.ts';
+import type { ParentProxy } from '../src/egress/parent-proxy.ts';
 import type { Resolver } from '../src/egress/resolve.ts';
 import { createTrust } from '../src/egress/trust.ts';
 import type { Trust } from '../src/egress/trust.ts';

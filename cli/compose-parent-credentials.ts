@@ -3,7 +3,7 @@
  * the API, rotated there, opened against a permit of its own. Read anew a second after it was read last, so
  * that a rotation needs no restart.
  */
-import type { ParentCredentials } from '../src/egress/parent-proxy.ts';
+import type { ParentCredentials } from '../src/egress/connect-through.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import { Refusal } from '../src/kernel/errors.ts';
 import { FIXED } from '../src/kernel/limits.ts';
