@@ -4,7 +4,6 @@
  */
 import type { ActivityEvent } from '../activity/activity.ts';
 import type { AuditEvent } from '../audit/event.ts';
-import { BoundedMap } from '../kernel/bounded-map.ts';
 import type { AuditCode } from '../kernel/errors.ts';
 import { FIXED } from '../kernel/limits.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -28,7 +27,8 @@ export interface NewsSourcesDeps {
 
 export class NewsSources {
   readonly #deps: NewsSourcesDeps;
-  readonly #used = new BoundedMap<string, true>(FIXED.usedSecretsMax);
+  /** Asked on every use: a set, forgotten as a whole when it is full. */
+  readonly #used = new Set<string>();
 
   constructor(deps: NewsSourcesDeps) {
     this.#deps = deps;
@@ -80,9 +80,10 @@ export class NewsSources {
   }
 
   #noteUse(event: AuditEvent): void {
-    const unknown = event.secrets.filter(({ secretId }) => this.#used.get(secretId) === undefined);
+    const unknown = event.secrets.filter(({ secretId }) => !this.#used.has(secretId));
     if (unknown.length === 0) return;
-    for (const { secretId } of unknown) this.#used.set(secretId, true);
+    if (this.#used.size >= FIXED.usedSecretsMax) this.#used.clear();
+    for (const { secretId } of unknown) this.#used.add(secretId);
     this.#claim(
       event,
       unknown.map(({ secretId }) => secretId),
