@@ -133,6 +133,8 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   }
 
   onData(chunk: Buffer): boolean {
+    // A body without its head would go out as it came, unmasked.
+    if (this.#record.isClosed) return true;
     return this.#sink.write(chunk);
   }
 

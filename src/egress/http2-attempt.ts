@@ -86,15 +86,9 @@ class Http2Attempt implements Attempt, StreamUser {
     this.#watchEnd(stream);
     stream
       .on('headers', (_fields, _flags, raw: string[]) => this.#onInformation(raw))
-      .on('response', (_fields, _flags, raw: string[]) => this.#onResponse(raw))
+      .on('response', (_fields, _flags, raw: string[]) => this.#onResponse(stream, raw))
       .on('trailers', (_fields, _flags, raw: string[]) => {
         this.#trailers = raw;
-      })
-      .on('data', (chunk: Buffer) => {
-        connection.onHeard();
-        if (this.#isOver) return;
-        this.#timer?.refresh();
-        if (!this.#options.sink.onData(chunk)) stream.pause();
       })
       .on('end', () => this.#onResponseEnd())
       .on('aborted', () => this.#letGoOfBody())
@@ -133,9 +127,13 @@ class Http2Attempt implements Attempt, StreamUser {
     sink.onInformation({ status, statusText: '', fields: withoutPseudo(raw) });
   }
 
-  #onResponse(raw: readonly string[]): void {
+  #onResponse(stream: ClientHttp2Stream, raw: readonly string[]): void {
     this.#options.connection.onHeard();
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      // Unread, what follows would hold the stream open.
+      stream.resume();
+      return;
+    }
     this.#hasResponse = true;
     if (sizeOf(raw) > this.#options.limits.headBytesMax) {
       this.#fail(codedError('ERR_HTTP2_HEADERS_OVERFLOW', 'the head is too large'));
@@ -144,6 +142,15 @@ class Http2Attempt implements Attempt, StreamUser {
     this.#watchSilence(this.#options.limits.bodySilenceTimeoutMs, 'UND_ERR_BODY_TIMEOUT');
     const fields = withoutPseudo(raw);
     this.#options.sink.onResponse({ status: readStatus(raw), statusText: '', fields });
+    // Not before: the runtime tells of a head a tick after it tells of data in the same read.
+    stream.on('data', (chunk: Buffer) => this.#onData(stream, chunk));
+  }
+
+  #onData(stream: ClientHttp2Stream, chunk: Buffer): void {
+    this.#options.connection.onHeard();
+    if (this.#isOver) return;
+    this.#timer?.refresh();
+    if (!this.#options.sink.onData(chunk)) stream.pause();
   }
 
   #onResponseEnd(): void {
