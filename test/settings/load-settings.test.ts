@@ -49,7 +49,11 @@ describe('defaults', () => {
       { from: 443, to: 443 },
       { from: 1024, to: 65_535 },
     ]);
-    expect(settings.secrets).toEqual({ allowReveal: false, allowWidening: false });
+    expect(settings.secrets).toEqual({
+      allowReveal: false,
+      allowWidening: false,
+      versionsKept: 10,
+    });
     expect(settings.limits).toEqual(DEFAULT_LIMITS);
   });
 });
@@ -134,11 +138,7 @@ describe('what is wrong is refused with path, expectation and nearest key', () =
     ['zzzzzzzz: 1', 'zzzzzzzz: not a setting', 'expected one of data_dir, proxy'],
     ['proxy: 3128', 'proxy: expected a map with listen, public_url, identify_by_source', ''],
     ['egress: { default: maybe }', 'egress.default: expected one of allow, deny', 'got "maybe"'],
-    [
-      'proxy: { public_url: ftp://x }',
-      'proxy.public_url: expected http://host:port',
-      'ftp://x',
-    ],
+    ['proxy: { public_url: ftp://x }', 'proxy.public_url: expected http://host:port', 'ftp://x'],
     ['egress: { ports: [443, abc] }', 'egress.ports[1]: expected a port or a range', 'got "abc"'],
     ['egress: { ports: 443 }', 'egress.ports: expected a list', 'got 443'],
     ['egress: { ports: [0] }', 'egress.ports[0]: expected a port or a range', 'got 0'],
