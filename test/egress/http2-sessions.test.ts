@@ -2,6 +2,7 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Origin, UpstreamRequest } from '../../src/egress/upstream.ts';
+import { Hidden } from '../../src/kernel/hidden.ts';
 import { requestTo, run, start } from './exchange-recorder.ts';
 import {
   answerOk,
@@ -135,7 +136,7 @@ describe('which protocol', () => {
 });
 
 describe('sharing', () => {
-  test('sandboxes of one organization share; another organization, host, port, address does not', async () => {
+  test('sandboxes of one organization share; another organization, host, port, address, client certificate does not', async () => {
     const origin = await http2Origin({ host: '0.0.0.0' });
     const upstream = upstreamWith({ trust });
     await Promise.all([
@@ -149,6 +150,7 @@ describe('sharing', () => {
       { host: 'other.example.com' },
       { port: 8443 },
       { addresses: [{ family: 4, text: '127.0.0.2' }] },
+      { clientIdentity: { id: 'ver_1', secretId: 'sec_1', pem: new Hidden(tls.cert + tls.key) } },
     ];
     for (const more of others) await run(upstream, h2To(origin, more));
     expect(origin.sockets).toHaveLength(1 + others.length);
@@ -316,6 +318,22 @@ describe('closing', () => {
     expect(upstream.connections).toBe(0);
     await expect.poll(() => origin.sockets[0]?.destroyed).toBe(true);
     expect(origin.streams).toHaveLength(2);
+  });
+
+  test('retireWhere lets streams end and gives no new ones', async () => {
+    const origin = await http2Origin(NEVER);
+    const upstream = upstreamWith({ trust });
+    const running = start(upstream, h2To(origin));
+    await expect.poll(() => origin.streams.length).toBe(1);
+    upstream.retireWhere(({ organizationId }) => organizationId === 'org_1');
+    start(upstream, h2To(origin));
+    await expect.poll(() => origin.streams.length).toBe(2);
+    expect(origin.streams.map(({ connection }) => connection)).toEqual([1, 2]);
+    const [first] = origin.streams;
+    if (first !== undefined) answerOk(first.stream);
+    await running.done;
+    expect(running.body).toBe('ok');
+    await expect.poll(() => upstream.connections).toBe(1);
   });
 
   test('close ends streams, those who wait and those whose connection is being opened', async () => {
