@@ -4,6 +4,11 @@ import { failureSchema } from './contract/failure.ts';
 import { describeFailures } from './openapi-failures.ts';
 import type { Route } from './route.ts';
 
+/** What a reader may rely on before reading it. */
+export const documentSchema = z
+  .looseObject({ openapi: z.string(), paths: z.looseObject({}) })
+  .openapi('OpenApiDocument');
+
 const SECURITY = [{ apiKey: [] }, { bearer: [] }];
 
 const TAGS: Readonly<Record<string, string>> = {
@@ -45,7 +50,9 @@ export function createOpenApiDocument(routes: readonly Route[]) {
       title: 'Sallyport admin API',
       version: '0.1.0',
       description:
-        'Register secrets, create sandboxes, read what was done. Superserve’s secrets API, and more.',
+        'Register secrets, create sandboxes, read what was done. Superserve’s secrets API, and more. ' +
+        'In requests `null` stands for an absent field wherever a field is optional. HEAD answers as GET does, without a body; ' +
+        'a method that a path does not take is 405 `method_not_allowed` with `Allow`.',
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: '/' }],

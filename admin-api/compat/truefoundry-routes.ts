@@ -25,6 +25,7 @@ const tag = 'TrueFoundry';
 const path = '/api/svc/v1/secret-groups';
 const onePath = `${path}/{id}`;
 const PAGE_ROWS = 100;
+const nothingSchema = z.object({}).openapi('TrueFoundryNothing');
 const answer = { status: 200, description: 'The group.', schema: groupAnswerSchema };
 
 export function defineTrueFoundryRoutes(deps: AdminDeps): Route[] {
@@ -134,7 +135,7 @@ function defineOneRoutes(deps: AdminDeps): Route[] {
       summary: 'Delete a group with its secrets',
       tag,
       query: deleteQuery,
-      answer: { status: 200, description: 'Gone.', schema: z.object({}) },
+      answer: { status: 200, description: 'Gone.', schema: nothingSchema },
       refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         await groups.delete(actor, params['id'] ?? '');

@@ -18,6 +18,8 @@ const path = '/api/svc/v1/secrets';
 const onePath = `${path}/{id}`;
 const PAGE_ROWS = 100;
 
+const countSchema = z.int().openapi('TrueFoundryDeletedCount');
+
 const listSchema = z
   .strictObject({
     limit: optional(z.int().min(1).max(1_000)),
@@ -79,7 +81,7 @@ export function defineTrueFoundrySecretRoutes(deps: AdminDeps): Route[] {
       summary: 'Delete a secret with all its versions',
       tag,
       query: deleteQuery,
-      answer: { status: 200, description: 'How many were deleted.', schema: z.int() },
+      answer: { status: 200, description: 'How many were deleted.', schema: countSchema },
       refuses: ['conflict'],
       handle: async ({ actor, params }) => {
         const member = await groupReader.readMember(actor, params['id'] ?? '');

@@ -71,12 +71,22 @@ const groupSchema = z
   })
   .openapi('TrueFoundrySecretGroup');
 
-const pagination = z.object({ total: z.int(), offset: z.int(), limit: z.int() });
+const pagination = z
+  .object({ total: z.int(), offset: z.int(), limit: z.int() })
+  .openapi('TrueFoundryPagination');
 
-export const groupAnswerSchema = z.object({ data: groupSchema });
-export const groupListSchema = z.object({ data: z.array(groupSchema), pagination });
-export const secretAnswerSchema = z.object({ data: secretSchema });
-export const secretListSchema = z.object({ data: z.array(secretSchema), pagination });
+export const groupAnswerSchema = z
+  .object({ data: groupSchema })
+  .openapi('TrueFoundrySecretGroupAnswer');
+export const groupListSchema = z
+  .object({ data: z.array(groupSchema), pagination })
+  .openapi('TrueFoundrySecretGroupList');
+export const secretAnswerSchema = z
+  .object({ data: secretSchema })
+  .openapi('TrueFoundrySecretAnswer');
+export const secretListSchema = z
+  .object({ data: z.array(secretSchema), pagination })
+  .openapi('TrueFoundrySecretList');
 
 /** Of what nobody made: the built-in group. */
 const NOBODY = 'serviceaccount:sallyport';

@@ -1,5 +1,9 @@
-/** The query of `GET /sandboxes/{id}/env`. */
+/** `GET /sandboxes/{id}/env`: its query and its answer. */
 import { z } from '@hono/zod-openapi';
+import { textMap } from './fields.ts';
+
+/** Variable → what it holds. */
+export const envSchema = textMap.openapi('Environment');
 
 export const envQuery = z.strictObject({
   format: z.enum(['json', 'shell', 'dotenv']).optional(),

@@ -7,8 +7,7 @@ import {
   tokenCreateSchema,
   tokenSchema,
 } from '../contract/sandbox.ts';
-import { envQuery } from '../contract/env.ts';
-import { textMap } from '../contract/fields.ts';
+import { envQuery, envSchema } from '../contract/env.ts';
 import type { AdminDeps } from '../deps.ts';
 import { respondJson, respondNothing, respondText } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -90,7 +89,7 @@ function defineAccessRoutes(deps: AdminDeps): Route[] {
       answer: {
         status: 200,
         description: 'JSON, or text by format.',
-        schema: textMap,
+        schema: envSchema,
         forms: [{ contentType: 'text/plain', schema: z.string() }],
       },
       handle: async ({ actor, params, query }) => {

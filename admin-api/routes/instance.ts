@@ -6,7 +6,7 @@ import { respondJson, respondText } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const tag = 'Instance';
-const statusSchema = z.object({ status: z.string() });
+const statusSchema = z.object({ status: z.enum(['ok', 'unavailable']) }).openapi('Status');
 
 export function defineInstanceRoutes(deps: AdminDeps): Route[] {
   return [

@@ -4,7 +4,7 @@ import { defineTrueFoundryRoutes } from '../compat/truefoundry-routes.ts';
 import { defineTrueFoundrySecretRoutes } from '../compat/truefoundry-secret-routes.ts';
 import type { AdminDeps } from '../deps.ts';
 import { renderDocsPage } from '../docs-page.ts';
-import { createOpenApiDocument } from '../openapi.ts';
+import { createOpenApiDocument, documentSchema } from '../openapi.ts';
 import { respondText } from '../respond.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { defineActivityRoutes } from './activity.ts';
@@ -62,7 +62,7 @@ export function defineRoutes(deps: AdminDeps): readonly Route[] {
       summary: 'This API, as OpenAPI 3.1',
       tag: 'Instance',
       access: 'open',
-      answer: { status: 200, description: 'The document.' },
+      answer: { status: 200, description: 'The document.', schema: documentSchema },
       handle: () => respondText(200, openApiText(), 'application/json'),
     }),
     defineRoute({

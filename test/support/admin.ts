@@ -57,11 +57,18 @@ export class AdminClient {
     throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
   }
 
-  async call(method: string, path: string, body?: unknown): Promise<AdminAnswer> {
+  /** `organization`: which one a root key acts on. */
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    organization?: string,
+  ): Promise<AdminAnswer> {
     const response = await fetch(`${this.origin}${path}`, {
       method,
       headers: {
         'x-api-key': this.key,
+        ...(organization === undefined ? {} : { 'x-organization': organization }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
