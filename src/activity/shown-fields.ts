@@ -13,7 +13,6 @@ import type { ShownFields } from './activity.ts';
 const SECRET_FIELDS = [
   'name',
   'description',
-  'auth',
   'hosts',
   'ports',
   'provider',
@@ -39,10 +38,7 @@ const SANDBOX_FIELDS = [
   'description',
   'status',
   'metadata',
-  'network',
   'secretsMode',
-  'limits',
-  'interceptAll',
   'sourceCidrs',
   'timeoutSeconds',
   'autoDeleteSeconds',
@@ -79,14 +75,23 @@ export function showWebhook(webhook: Webhook): ShownFields {
 
 export function showSecret(secret: Secret): ShownFields {
   const endsAtMs = secret.overlap?.endsAtMs ?? null;
+  const { auth } = secret;
   return {
     ...show(secret, SECRET_FIELDS),
+    auth: auth !== null && 'perHost' in auth ? { per_host: auth.perHost } : auth,
     ...Object.fromEntries([shownField('overlapEndsAtMs', endsAtMs)]),
   };
 }
 
 export function showSandbox(sandbox: Sandbox): ShownFields {
-  return { ...show(sandbox, SANDBOX_FIELDS), env_vars: Object.keys(sandbox.envVars) };
+  const { network, limits, interceptAll, envVars } = sandbox;
+  return {
+    ...show(sandbox, SANDBOX_FIELDS),
+    network: { allow_out: network.allowOut, deny_out: network.denyOut },
+    limits: { requests_per_minute: limits.requestsPerMinute, concurrent: limits.concurrent },
+    intercept: interceptAll ? 'all' : 'auto',
+    env_vars: Object.keys(envVars),
+  };
 }
 
 export function showApiKey(key: ApiKey): ShownFields {

@@ -53,6 +53,24 @@ test('each change of a secret says what was before and after, never a value (I3)
   expect((await admin.readDatabase()).includes(VALUE)).toBe(false);
 });
 
+test('fields have the names of the API, also inside', async () => {
+  await using admin = await startAdminFixture();
+  const rule = { type: 'bearer', hosts: ['api.example.com'] };
+  const hosts = rule.hosts;
+  const auth = { per_host: [rule] };
+  await admin.call('POST', '/secrets', { name: 'key', value: VALUE, auth, hosts });
+  const network = { allow_out: ['api.example.com'], deny_out: [] };
+  const limits = { requests_per_minute: 7 };
+  await admin.call('POST', '/sandboxes', { name: 'agent', network, limits, intercept: 'all' });
+  const [sandbox, secret] = await activityOf(admin);
+  expect(sandbox?.after).toMatchObject({
+    network,
+    limits: { requests_per_minute: 7, concurrent: null },
+    intercept: 'all',
+  });
+  expect(secret?.after).toMatchObject({ auth });
+});
+
 test('what is refused is no event', async () => {
   await using admin = await startAdminFixture();
   await addSecret(admin, 'key');
