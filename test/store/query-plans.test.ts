@@ -7,6 +7,7 @@ import path from 'node:path';
 import SqliteFile from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
+import type { AuditStore } from '../../src/audit/audit-store.ts';
 import type { GroupStore } from '../../src/groups/group-store.ts';
 import type { SecretGroup } from '../../src/groups/secret-group.ts';
 import type { Transaction } from '../../src/store/database.ts';
@@ -22,6 +23,8 @@ import { secretQueries } from '../../src/store/queries/secret-queries.ts';
 import { usageQueries } from '../../src/store/queries/usage-queries.ts';
 import { webhookQueries } from '../../src/store/queries/webhook-queries.ts';
 import type { Tables } from '../../src/store/tables.ts';
+import type { WebhookStore } from '../../src/webhooks/webhook-store.ts';
+import type { Webhook } from '../../src/webhooks/webhook.ts';
 import {
   insertSampleSandbox,
   insertSampleSecret,
@@ -32,7 +35,7 @@ import {
 } from '../contract/samples.ts';
 import { temporaryDirectory } from './temporary-store.ts';
 
-/** Tables that may be walked: one row an organization, or the subset of a partial condition. */
+/** Tables that may be walked: a few rows an organization, or the subset of a partial condition. */
 const SMALL = ['organizations', 'audit_counts', 'audit_writers', 'usage_writers', 'schema_version'];
 
 interface Watched {
@@ -170,11 +173,65 @@ async function callEverything(watched: Watched): Promise<void> {
   await store.activity.listActivity(organization, { ...trail, targetId: 's', apiKeyId: 'k' });
   await audit.pruneEvents({ olderThanMs: 99_999, importantRowsMax: 5, plainRowsMax: 5 });
   await audit.pruneEvents({ olderThanMs: 0, importantRowsMax: 0, plainRowsMax: 0 });
+  await callChain(audit, { organizationId: organization, sandboxId: sandbox.id });
+  await callWebhooks(store.webhooks, organization, secret.id);
   await callGroups(store.groups, organization);
   await store.organizations.deleteWorkspace(organization, 'w').catch(() => false);
   await store.organizations.readApiKeyByHash('hash');
   await store.organizations.touchApiKeys([{ id: 'k', atMs: 1 }]);
   await sandboxes.deleteSandbox(organization, sandbox.id);
+}
+
+async function callChain(
+  audit: AuditStore,
+  ids: { readonly organizationId: string; readonly sandboxId: string },
+): Promise<void> {
+  const { organizationId } = ids;
+  for (const sequence of [10, 11]) {
+    const batch = { writer: 'chained', sequence, isChained: true };
+    await audit.appendEvents([sampleExchange(ids), sampleExchange(ids)], batch);
+  }
+  await audit.listChains(organizationId);
+  const place = { afterId: 0, hash: new Uint8Array(32), untilId: 99 };
+  await audit.verifyChainPage(organizationId, false, place, 5);
+  await audit.pruneEvents({ olderThanMs: 0, importantRowsMax: 0, plainRowsMax: 1 });
+  await audit.pruneEvents({ olderThanMs: 99_999, importantRowsMax: 9, plainRowsMax: 9 });
+}
+
+async function callWebhooks(
+  webhooks: WebhookStore,
+  organizationId: string,
+  secretId: string,
+): Promise<void> {
+  const webhook: Webhook = {
+    id: 'hook',
+    organizationId,
+    url: 'https://hooks.example.com/',
+    description: null,
+    events: ['secret.rotated'],
+    signingSecret: new Uint8Array(4),
+    isDisabled: false,
+    disabledReason: null,
+    failingSinceMs: null,
+    createdAtMs: 1,
+    updatedAtMs: 1,
+    createdBy: 'user:someone',
+    revision: 1,
+  };
+  await webhooks.insertWebhook(webhook);
+  await webhooks.readWebhook(organizationId, 'hook');
+  await webhooks.listWebhooks(organizationId);
+  await webhooks.updateWebhook({ ...webhook, revision: 2 });
+  const event = { event: 'secret.rotated', atMs: 1, payload: '{}' } as const;
+  await webhooks.enqueueNews([{ id: 'msg', organizationId, ...event }]);
+  const [due] = await webhooks.listDue(9, 5);
+  const outcome = { webhookId: 'hook', atMs: 2, status: 500, error: null, disableReason: null };
+  const failed = { ...outcome, state: 'pending', nextAttemptAtMs: 9 } as const;
+  await webhooks.settleAttempt({ ...failed, seq: due?.delivery.seq ?? 0 }, 99);
+  await webhooks.listDeliveries('hook', 5, 9);
+  await webhooks.pruneDeliveries(1);
+  await webhooks.claimFirstUses(organizationId, [secretId], 1);
+  await webhooks.deleteWebhook(organizationId, 'hook');
 }
 
 async function callGroups(groups: GroupStore, organizationId: string): Promise<void> {
