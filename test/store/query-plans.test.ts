@@ -36,7 +36,14 @@ import {
 import { temporaryDirectory } from './temporary-store.ts';
 
 /** Tables that may be walked: a few rows an organization, or the subset of a partial condition. */
-const SMALL = ['organizations', 'audit_counts', 'audit_writers', 'usage_writers', 'schema_version'];
+const SMALL = [
+  'organizations',
+  'audit_counts',
+  'audit_writers',
+  'usage_writers',
+  'schema_version',
+  'webhooks',
+];
 
 interface Watched {
   readonly transaction: Transaction;
