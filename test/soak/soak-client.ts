@@ -87,7 +87,7 @@ export class SoakClient {
     const answer =
       speech === 'http2' ? await this.#stream(path, kind) : await this.#request(path, kind);
     ledger.countOf(name).answered += 1;
-    ledger.judgeAnswer(name, secret, answer.text);
+    ledger.judgeAnswer(name, secret, answer.text, `${speech} ${kind} ${answer.text.slice(0, 200)}`);
     if (answer.status !== 200)
       throw new Error(`${kind}: ${answer.status} ${answer.text.slice(0, 200)}`);
     checkBody(kind, answer.text);

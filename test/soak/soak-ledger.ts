@@ -74,10 +74,10 @@ export class SoakLedger {
   }
 
   /** Called by clients with everything they read: no second half of any value of their secret. */
-  judgeAnswer(client: string, secret: number, text: string): void {
+  judgeAnswer(client: string, secret: number, text: string, what: string): void {
     for (const value of this.secrets[secret]?.values.slice(-3) ?? []) {
       if (text.includes(value.slice(value.length >> 1))) {
-        this.fault(client, 'a value came back');
+        this.fault(client, `a value came back: ${what}`);
       }
     }
   }

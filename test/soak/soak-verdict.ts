@@ -9,9 +9,17 @@ import type { SoakLedger } from './soak-ledger.ts';
 /** The lowest of a late window may be above the lowest of an early one by this much. */
 const GROWTH_BYTES_MAX = 64 * 2 ** 20;
 
+interface ExportedRow {
+  readonly method?: string;
+  readonly sandbox_id: string;
+  readonly code: string | null;
+  readonly detail: string | null;
+}
+
 /** Rows of requests by client, from the export of the whole trail. */
 export async function countRows(
   product: Product,
+  ledger: SoakLedger,
   sandboxIds: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, number>> {
   const clientOf = new Map([...sandboxIds].map(([client, id]) => [id, client]));
@@ -26,9 +34,12 @@ export async function countRows(
     rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line === '') continue;
-      const row = JSON.parse(line) as { kind?: string; method?: string; sandbox_id: string };
-      if (row.method === undefined || row.method === null) continue;
+      const row = JSON.parse(line) as ExportedRow;
+      if (row.method === undefined) continue;
       const client = clientOf.get(row.sandbox_id) ?? '';
+      if (row.code !== null && !ledger.disturbed.has(client)) {
+        ledger.fault(client, `recorded ${row.code} ${row.detail ?? ''}`);
+      }
       rows.set(client, (rows.get(client) ?? 0) + 1);
     }
   }

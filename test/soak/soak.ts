@@ -92,7 +92,7 @@ await Promise.all(running);
 // The trail is visible within a second; what was cut is recorded by then too.
 await delay(3_000);
 
-const rows = await countRows(product, sandboxIds);
+const rows = await countRows(product, ledger, sandboxIds);
 judgeCounts(ledger, rows);
 judgeMemory(ledger, memory);
 await product.assertNoLeak(
@@ -107,6 +107,8 @@ console.log(
     `${chaos.rotations} rotations, ${chaos.revocations} revocations, memory ` +
     `${least(memory.slice(0, 40))} → ${least(memory.slice(-40))} MiB`,
 );
+if (product.output.stderr !== '')
+  console.log(`the product said: ${product.output.stderr.slice(-2_000)}`);
 for (const [what, { count, first }] of ledger.faults) {
   console.log(`FAULT ${count} times, first ${first}: ${what}`);
 }
