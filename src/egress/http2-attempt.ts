@@ -68,7 +68,11 @@ class Http2Attempt implements Attempt, StreamUser {
   }
 
   onConnectionEnd(): void {
-    if (!this.#isResponseEnded) this.#fail(connectionLost());
+    // What came whole is still being read.
+    if (this.#isResponseEnded && !this.#isOver) return;
+    this.#fail(connectionLost());
+    // After a reset the stream may never close: what it has still to say is never written.
+    this.#options.connection.leave(this);
   }
 
   onDenied(): void {

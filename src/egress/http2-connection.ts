@@ -204,6 +204,8 @@ export class Http2Connection {
     this.#isDestroyed = true;
     this.#isEnding = true;
     clearTimeout(this.#idleTimer);
+    // Whoever waits for its SETTINGS: after a reset the session may never tell that it closed.
+    this.#settle(false);
     setImmediate(() => {
       this.session.destroy(undefined, http2ErrorCode);
       setImmediate(() => this.socket.destroy());

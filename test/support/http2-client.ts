@@ -11,6 +11,9 @@ import tls from 'node:tls';
 import { HttpConnection, sendConnect } from './client.ts';
 import type { Product, TestSandbox } from './product.ts';
 
+/** A product, in a process of its own or composed in the test's. */
+type Reached = Pick<Product, 'proxy' | 'caPem' | 'clientBytes'>;
+
 export interface Http2Plan {
   readonly method?: string;
   readonly path: string;
@@ -55,11 +58,11 @@ function split(lines: readonly string[]): { status: number; fields: string[] } {
 export class Http2Tunnel implements Disposable {
   readonly session: ClientHttp2Session;
   readonly #authority: string;
-  readonly #product: Product;
+  readonly #product: Reached;
   readonly #destroy: () => void;
 
   constructor(
-    product: Product,
+    product: Reached,
     session: ClientHttp2Session,
     authority: string,
     destroy: () => void,
@@ -178,7 +181,7 @@ export async function resetCodeOf(stream: ClientHttp2Stream): Promise<number> {
 
 /** CONNECT, TLS with ALPN `h2`, a session. `authority`: `host:443`. */
 export async function openHttp2(
-  product: Product,
+  product: Reached,
   sandbox: TestSandbox,
   authority: string,
   options: ClientSessionOptions = {},
