@@ -28,6 +28,7 @@ import { BindingService } from '../src/sandboxes/binding-service.ts';
 import { startSandboxLifecycle } from '../src/sandboxes/sandbox-lifecycle.ts';
 import { SandboxService } from '../src/sandboxes/sandbox-service.ts';
 import { SecretBinder } from '../src/sandboxes/secret-binding.ts';
+import { readSecretId } from '../src/secrets/secret-id.ts';
 import { SecretRevealer } from '../src/secrets/secret-revealer.ts';
 import { SecretService } from '../src/secrets/secret-service.ts';
 import { SecretTester } from '../src/secrets/secret-tester.ts';
@@ -235,7 +236,13 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     activity,
     clock,
   });
-  const apiKeys = new ApiKeyService({ store: organizations, activity, clock, logger });
+  const apiKeys = new ApiKeyService({
+    store: organizations,
+    readSecretId: (...named) => readSecretId(store.secrets, ...named),
+    activity,
+    clock,
+    logger,
+  });
   const tenants = new OrganizationService({ store: organizations, changes, activity, clock });
   const versions = new SecretVersions({
     store: store.secrets,

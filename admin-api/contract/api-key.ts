@@ -13,7 +13,9 @@ export const apiKeyCreateSchema = z
     role: optional(role).openapi({ description: 'Default: admin.' }),
     subject: optional(z.string().regex(/^(?:user|serviceaccount):[\x21-\x7e]{1,128}$/)),
     workspaces: optional(texts.max(1_000)).openapi({ description: 'Ids or names; absent: all.' }),
-    secret_ids: optional(texts.max(1_000)).openapi({ description: 'Absent: all.' }),
+    secret_ids: optional(texts.max(1_000)).openapi({
+      description: 'Ids or names; absent: all.',
+    }),
     expires_at: optional(timeInput),
   })
   .openapi('ApiKeyCreate', {

@@ -7,6 +7,7 @@ import type { DeedRecorder } from '../activity/activity-journal.ts';
 import { showApiKey } from '../activity/shown-fields.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
+import { fieldError } from '../kernel/field-error.ts';
 import { hashToken, mintId, mintToken } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Actor } from './actor.ts';
@@ -22,13 +23,20 @@ export interface ApiKeyInput {
   readonly subject: string | undefined;
   /** Ids or names. */
   readonly workspaces: readonly string[] | undefined;
-  /** Secret ids. */
+  /** Ids or names. */
   readonly secretIds: readonly string[] | undefined;
   readonly expiresAtMs: number | undefined;
 }
 
+/** Of a secret that is there; `undefined`: none has that id or name. */
+export type SecretIdReader = (
+  organizationId: string,
+  idOrName: string,
+) => Promise<string | undefined>;
+
 export interface ApiKeyServiceDeps {
   readonly store: OrganizationStore;
+  readonly readSecretId: SecretIdReader;
   readonly activity: DeedRecorder;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -40,6 +48,7 @@ const HELD_REFUSALS_MAX = 64;
 
 export class ApiKeyService {
   readonly #store: OrganizationStore;
+  readonly #readSecretId: SecretIdReader;
   readonly #clock: Clock;
   readonly #activity: DeedRecorder;
   readonly #uses: KeyUseBook;
@@ -48,6 +57,7 @@ export class ApiKeyService {
 
   constructor(deps: ApiKeyServiceDeps) {
     this.#store = deps.store;
+    this.#readSecretId = deps.readSecretId;
     this.#clock = deps.clock;
     this.#activity = deps.activity;
     this.#uses = new KeyUseBook(deps.store, deps.logger);
@@ -96,7 +106,7 @@ export class ApiKeyService {
       keyHash: hashToken(key),
       keyPrefix: key.slice(0, KEY_PREFIX_CHARS),
       workspaceIds: await this.#workspaceIds(actor, input.workspaces),
-      secretIds: this.#secretIds(actor, input.secretIds),
+      secretIds: await this.#secretIds(actor, input.secretIds),
       createdAtMs: this.#clock.nowMs(),
       createdBy: actor.subject,
       expiresAtMs: input.expiresAtMs ?? null,
@@ -186,19 +196,26 @@ export class ApiKeyService {
     for (const [index, name] of named.entries()) {
       const workspace = await this.#store.readWorkspace(actor.organizationId, name);
       if (workspace === undefined || !isWorkspaceInReach(actor, workspace.id)) {
-        const fault = { path: `workspaces[${index}]`, message: 'no workspace of that id or name' };
-        throw new ControlError('bad_request', { details: [fault] });
+        throw fieldError(`workspaces[${index}]`, 'there is no workspace of that id or name');
       }
       ids.push(workspace.id);
     }
     return ids;
   }
 
-  #secretIds(actor: Actor, named: readonly string[] | undefined): readonly string[] | null {
+  async #secretIds(
+    actor: Actor,
+    named: readonly string[] | undefined,
+  ): Promise<readonly string[] | null> {
     if (named === undefined) return actor.secretIds;
-    const index = named.findIndex((id) => !isSecretInReach(actor, id));
-    if (index < 0) return named;
-    const fault = { path: `secret_ids[${index}]`, message: 'no secret of that id' };
-    throw new ControlError('bad_request', { details: [fault] });
+    const ids: string[] = [];
+    for (const [index, one] of named.entries()) {
+      const id = await this.#readSecretId(actor.organizationId, one);
+      if (id === undefined || !isSecretInReach(actor, id)) {
+        throw fieldError(`secret_ids[${index}]`, 'there is no secret of that id or name');
+      }
+      ids.push(id);
+    }
+    return ids;
   }
 }

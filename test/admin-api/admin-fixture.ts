@@ -33,6 +33,7 @@ import { AllMode } from '../../src/sandboxes/all-mode.ts';
 import { BindingService } from '../../src/sandboxes/binding-service.ts';
 import { SandboxService } from '../../src/sandboxes/sandbox-service.ts';
 import { SecretBinder } from '../../src/sandboxes/secret-binding.ts';
+import { readSecretId } from '../../src/secrets/secret-id.ts';
 import { SecretRevealer } from '../../src/secrets/secret-revealer.ts';
 import { SecretService } from '../../src/secrets/secret-service.ts';
 import {
@@ -174,7 +175,13 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     organizations,
     binder,
   });
-  const apiKeys = new ApiKeyService({ store: organizations, activity, clock, logger });
+  const apiKeys = new ApiKeyService({
+    store: organizations,
+    readSecretId: (...named) => readSecretId(store.secrets, ...named),
+    activity,
+    clock,
+    logger,
+  });
   const revealer = new SecretRevealer({
     secrets: store.secrets,
     values: vault,

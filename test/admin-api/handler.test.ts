@@ -145,8 +145,12 @@ describe('API keys', () => {
       await admin.call('POST', '/secrets', { name, value: 'not-a-real', provider: 'xai' });
     }
     const { id } = (await admin.call('GET', '/secrets/mine')).json;
-    const narrow = { name: 'narrow', role: 'operator', secret_ids: [id] };
-    const { key } = (await admin.call('POST', '/api-keys', narrow)).json;
+    const mistyped = { name: 'narrow', secret_ids: [id, 'mien'] };
+    const { status, json } = await admin.call('POST', '/api-keys', mistyped);
+    expect([status, json.error.details[0].path]).toEqual([400, 'secret_ids[1]']);
+    const narrow = { name: 'narrow', role: 'operator', secret_ids: ['mine'] };
+    const { key, secret_ids: ids } = (await admin.call('POST', '/api-keys', narrow)).json;
+    expect(ids).toEqual([id]);
     const list = await admin.call('GET', '/secrets', undefined, key);
     expect(list.json.map((row: { name: string }) => row.name)).toEqual(['mine']);
     expect((await admin.call('GET', '/secrets/other', undefined, key)).status).toBe(404);

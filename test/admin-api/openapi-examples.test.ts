@@ -12,6 +12,7 @@ import {
   type Operation,
 } from '../support/api-document.ts';
 import { eventually } from '../support/eventually.ts';
+import { callOperation } from '../support/operation-call.ts';
 import { resolveSchema } from '../support/json-schema.ts';
 import { startProduct, type Product } from '../support/product.ts';
 import {
@@ -77,23 +78,6 @@ function exampleOf(operation: Operation, stage: StagedOrganization): unknown {
   return operation.id === 'explain' ? { ...example, sandbox: stage.sandboxId } : example;
 }
 
-async function send(operation: Operation, stage: StagedOrganization, body: unknown) {
-  const { method, path } = operation;
-  const url = `${product.admin.origin}${stagedPath(path, stage)}`;
-  const gone = new AbortController();
-  const response = await fetch(url, {
-    method,
-    headers: { 'x-api-key': ROOT_KEY, 'x-organization': stage.id },
-    signal: gone.signal,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const contentType = response.headers.get('content-type');
-  const isEndless = contentType?.startsWith('text/event-stream') ?? false;
-  const text = isEndless ? '' : await response.text();
-  gone.abort();
-  return { status: response.status, contentType, text };
-}
-
 test('every operation, with its example, answers what the document promises', async () => {
   const failed: string[] = [];
   const onlyRead = await stageOrganization(root, 'read');
@@ -101,7 +85,13 @@ test('every operation, with its example, answers what the document promises', as
     const isRead = operation.method === 'GET';
     const stage = isRead ? onlyRead : await stageOrganization(root, operation.id);
     await BEFORE[operation.id]?.(stage);
-    const answer = await send(operation, stage, exampleOf(operation, stage));
+    const answer = await callOperation({
+      origin: root.origin,
+      method: operation.method,
+      path: stagedPath(operation.path, stage),
+      headers: { 'x-api-key': ROOT_KEY, 'x-organization': stage.id },
+      body: exampleOf(operation, stage),
+    });
     const surprises = surprisesOf(document, operation, answer);
     if (answer.status >= 300) surprises.push(`${answer.status} ${answer.text}`);
     failed.push(...surprises.map((one) => `${operation.id}: ${one}`));

@@ -12,6 +12,7 @@ export interface StagedOrganization {
   readonly admin: AdminClient;
   readonly sandboxId: string;
   readonly proxyToken: string;
+  readonly secretName: string;
   readonly secretId: string;
   readonly groupId: string;
   readonly groupedSecretId: string;
@@ -83,6 +84,7 @@ export async function stageOrganization(
     admin,
     sandboxId: sandbox.id,
     proxyToken: sandbox.proxy_token,
+    secretName: STAGED.secret,
     secretId: secret.id,
     groupId: group.data.id,
     groupedSecretId: group.data.associatedSecrets[0]?.id ?? '',
@@ -104,7 +106,7 @@ export function stagedPath(path: string, stage: StagedOrganization): string {
   const [prefix = '', rest] = path.split(/\/\{\w+\}/, 2);
   if (rest === undefined) return path;
   const things: Readonly<Record<string, string>> = {
-    '/secrets': STAGED.secret,
+    '/secrets': stage.secretName,
     '/sandboxes': stage.sandboxId,
     '/webhooks': stage.webhookId,
     '/api-keys': stage.apiKeyId,
