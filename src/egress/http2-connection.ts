@@ -247,10 +247,16 @@ export class Http2Connection {
       .on('close', () => this.#owner.onSpent(this));
     // The dialer's sockets stay half-open, but nothing can follow in either direction.
     this.socket.once('end', () => {
-      this.#isEnding = true;
-      for (const user of this.#users) user.onConnectionEnd();
-      if (this.isIdle) this.#owner.onSpent(this);
+      this.#endUsers();
     });
+    // A turn later: whoever knows a better reason has told it by then.
+    this.socket.once('close', () => setImmediate(() => this.#endUsers()));
+  }
+
+  #endUsers(): void {
+    this.#isEnding = true;
+    for (const user of this.#users) user.onConnectionEnd();
+    if (this.isIdle) this.#owner.onSpent(this);
   }
 
   #watchIdle(): void {

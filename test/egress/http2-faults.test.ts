@@ -13,6 +13,7 @@ import {
   FrameFlag,
   FrameType,
 } from '../support/http2-frames.ts';
+import { CuttingRelay } from '../support/cutting-relay.ts';
 import { requestTo, run, start } from './exchange-recorder.ts';
 import {
   answerOk,
@@ -217,6 +218,24 @@ describe('one stream', () => {
     expect(recorder.failure?.code).toBe('upstream_unreachable');
     expect(recorder.failure?.proxyError).toBe('connection_terminated');
     expect(origin.connections).toHaveLength(3);
+  });
+
+  test('a reset ends every stream at once, also those that wait for a window, and frees the place', async () => {
+    const origin = closeLater(await startHttp2Origin({ onStream: () => undefined }));
+    await using relay = await CuttingRelay.start(origin);
+    const upstream = upstreamWith({ trust });
+    const recorders = Array.from({ length: 10 }, () => {
+      const body = Readable.from([Buffer.alloc(500_000)]);
+      return start(upstream, h2To(relay, { method: 'POST', body }));
+    });
+    await expect.poll(() => origin.streams.length).toBe(10);
+    relay.arm(1);
+    origin.streams[0]?.stream.session?.ping(() => undefined);
+    await Promise.all(recorders.map(({ done }) => done));
+    expect(recorders.map(({ failure }) => failure?.code)).toEqual(
+      Array(10).fill('upstream_unreachable'),
+    );
+    await expect.poll(() => upstream.connections).toBe(0);
   });
 
   test('a connection that was closed while nobody used it costs no request', async () => {
