@@ -111,7 +111,7 @@ describe('Secret', () => {
 test('Provider.list: the catalogue, with the shapes of the published client', async () => {
   const providers = await sdk.Provider.list(connection);
   expect(providers.length).toBeGreaterThan(100);
-  expect(providers.find(({ name }) => name === 'anthropic')).toEqual({
+  expect(providers.find(({ name }: { readonly name: string }) => name === 'anthropic')).toEqual({
     name: 'anthropic',
     display: 'Anthropic',
     authType: 'api-key',
