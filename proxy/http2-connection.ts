@@ -35,6 +35,8 @@ export class Http2Connection implements Http2Carrier {
   /** When a stream was first seen that was begun and not handed to us. */
   #unseenSinceMs: number | null = null;
   #isEnding = false;
+  #isLingering = false;
+  #peerCheckedMs: number;
 
   /** `socket`: with a complete handshake that chose `h2`. */
   constructor(socket: TLSSocket, context: ExchangeContext) {
@@ -43,6 +45,7 @@ export class Http2Connection implements Http2Carrier {
     this.#socket = socket;
     this.bodySilenceTimeoutMs = limits.bodySilenceTimeoutMs;
     this.#idleSinceMs = clock.monotonicMs();
+    this.#peerCheckedMs = this.#idleSinceMs;
     this.#resets = new FrameAllowance(clock, {
       burst: FIXED.http2ResetBurst,
       perSecond: FIXED.http2ResetsPerSecond,
@@ -85,6 +88,9 @@ export class Http2Connection implements Http2Carrier {
 
   /** Holds the connection to the times of `limits`; called every now and then. */
   sweep(nowMs: number): void {
+    // Node ends the socket of a broken session politely and waits, for ever if nobody is there any more.
+    if (this.#session.destroyed) this.#linger();
+    else if (this.#running > 0) this.#checkPeer(nowMs);
     if (this.#session.destroyed) return;
     const { headTimeoutMs, idleTimeoutMs } = this.#context.plane.limits;
     this.#noteBegun(nowMs);
@@ -107,6 +113,18 @@ export class Http2Connection implements Http2Carrier {
     // A bare code, which the typings do not know: an error would need one for every stream.
     (this.#session as unknown as { destroy(code: number): void }).destroy(http2ErrorCode);
     this.#linger();
+  }
+
+  /**
+   * Node's HTTP/2 reads nothing while it writes, and after a write that a reset broke TLS never completes
+   * another: such a session hears of nothing any more. Only the kernel knows that the socket has no peer.
+   */
+  #checkPeer(nowMs: number): void {
+    if (nowMs - this.#peerCheckedMs < FIXED.http2PeerCheckMs) return;
+    this.#peerCheckedMs = nowMs;
+    // Otherwise Node tells what it was told the first time.
+    Object.assign(this.#socket, { _peername: null });
+    if (this.#socket.remoteAddress === undefined) this.#socket.destroy();
   }
 
   #listen(session: ServerHttp2Session): void {
@@ -213,6 +231,8 @@ export class Http2Connection implements Http2Carrier {
 
   /** A client that reads nothing, or never closes, would keep the socket for ever (I7). */
   #linger(): void {
+    if (this.#isLingering) return;
+    this.#isLingering = true;
     const timer = setTimeout(() => this.#socket.destroy(), FIXED.http2LingerMs);
     this.#socket.once('close', () => {
       clearTimeout(timer);

@@ -190,6 +190,8 @@ export const FIXED = {
   http2InvalidFramesMax: 1_000,
   /** Streams beyond the announced number, in a row. */
   http2RejectedStreamsMax: 128,
+  /** How often a busy client connection is asked whether it still has a client. */
+  http2PeerCheckMs: 2 * SECOND,
   /** Time for a GOAWAY to arrive before the connection is cut. */
   http2LingerMs: SECOND,
   /** Informational responses to one request. */

@@ -41,6 +41,11 @@ export class Http2Attacker implements Disposable {
     this.#connection.socket.pause();
   }
 
+  /** Ends it with a TCP reset. */
+  reset(): void {
+    this.#connection.reset();
+  }
+
   /** Code of the GOAWAY; `undefined` without one. */
   get goawayCode(): number | undefined {
     return this.frames.find(({ type }) => type === FrameType.goaway)?.payload.readUInt32BE(4);

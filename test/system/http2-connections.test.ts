@@ -10,7 +10,7 @@ import { openTunnel } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { openHttp2 } from '../support/http2-client.ts';
 import { encodeHeaders, encodeSettings, PREFACE } from '../support/http2-frames.ts';
-import { events, endless } from '../support/origin-replies.ts';
+import { endless, events } from '../support/origin-replies.ts';
 import type { TestSandbox } from '../support/product.ts';
 import { startScene } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
@@ -22,7 +22,11 @@ let scene: Scene;
 beforeAll(async () => {
   scene = await startScene({
     names: [HOST],
-    handlers: { '/endless': endless(), '/events': events(10_000, 20) },
+    handlers: {
+      '/torrent': events(10_000, 1),
+      '/endless': endless(),
+      '/events': events(10_000, 20),
+    },
     settings: { limits: { head_timeout_ms: 1_000 } },
   });
   await scene.product.createSecret('api', value, { auth: { type: 'bearer' }, hosts: [HOST] });
@@ -83,6 +87,28 @@ test.each([
     });
   },
 );
+
+test('I7 clients that reset while they are written to leave nothing open', async () => {
+  const before = await interceptedConnections();
+  const sandbox = await newSandbox();
+  const clients = await Promise.all(
+    Array.from({ length: 15 }, () => openAttacker(scene.product, sandbox, `${HOST}:443`)),
+  );
+  for (const client of clients) {
+    for (let i = 0; i < 4; i += 1) client.send(get(2 * i + 1, '/torrent'));
+  }
+  await scene.origin.waitForRequests(60);
+  for (const client of clients) {
+    await client.until('an event', () => client.bodyBytes(7) > 0);
+    client.reset();
+  }
+  await eventually(async () => {
+    expect(await interceptedConnections()).toBe(before);
+    expect((await rowsOf(sandbox)).map((row) => row.code)).toEqual(
+      Array.from({ length: 60 }, () => 'client_aborted'),
+    );
+  }, 8_000);
+});
 
 test('a client that hangs up after its preface trusts us; one before it may not', async () => {
   const sandbox = await newSandbox();
