@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
+import { hasField } from '../src/wire/field-list.ts';
 import type { Http2Head } from '../src/wire/http2-head.ts';
 import type { ClientListener, ClientStream } from './client-stream.ts';
 import { Http2Body } from './http2-body.ts';
@@ -116,7 +117,8 @@ export class Http2Client implements ClientStream {
     const lines = fieldLines(status, fields);
     for (const text of lines) this.#bytesOut += text.length;
     this.#pending = { lines, chunk: null };
-    process.nextTick(flushHead, this);
+    // gRPC's trailers-only response: its status counts only where head and end are one frame.
+    if (!hasField(lines, 'grpc-status')) process.nextTick(flushHead, this);
   }
 
   write(chunk: Buffer): boolean {

@@ -93,6 +93,11 @@ beforeAll(async () => {
       '/ping-pong': pingPong,
       '/hold': holdOpen,
       '/done': answerWhole,
+      '/status-only': (stream) => {
+        stream.resume();
+        const fields = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' };
+        stream.respond(fields, { endStream: true });
+      },
       '/reset': resetWith(constants.NGHTTP2_ENHANCE_YOUR_CALM, true),
       '/reset-early': resetWith(constants.NGHTTP2_ENHANCE_YOUR_CALM, false),
     },
@@ -167,6 +172,18 @@ describe('trailers', () => {
       body: 'body',
       trailers: ['x-sum', 'abc'],
     });
+  });
+
+  test('alone: the end of the stream is in the frame of the status', async () => {
+    using tunnel = await open();
+    for (let i = 0; i < 50; i += 1) {
+      const stream = tunnel.open({ method: 'POST', path: '/status-only' }, { endStream: false });
+      stream.end('x');
+      stream.resume();
+      const [fields, flags] = (await once(stream, 'response')) as [Record<string, string>, number];
+      expect(fields['grpc-status']).toBe('5');
+      expect(flags & constants.NGHTTP2_FLAG_END_STREAM).toBe(constants.NGHTTP2_FLAG_END_STREAM);
+    }
   });
 
   test('of the request, unannounced, without what is claimed', async () => {
