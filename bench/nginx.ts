@@ -103,10 +103,10 @@ export class Nginx implements AsyncDisposable {
 }
 
 /** A small JSON answer for every path, as an API gives; `/big` is a file in `directory`. */
-export function originBlock(directory: string): string {
+export function originBlock(directory: string, protocol: 'http1' | 'http2' = 'http1'): string {
   return `
   server {
-    listen 127.0.0.1:@PORT@ ssl backlog=4096;
+    listen 127.0.0.1:@PORT@ ssl${protocol === 'http2' ? ' http2' : ''} backlog=4096;
     location / {
       default_type application/json;
       return 200 '{"id":"item_0001","object":"item","status":"ok","value":42}';
@@ -118,7 +118,12 @@ export function originBlock(directory: string): string {
 }
 
 /** A verifying TLS-to-TLS reverse proxy with a kept-alive pool that sets one header. */
-export function reverseProxyBlock(originPort: number, serverName: string, caFile: string): string {
+export function reverseProxyBlock(
+  originPort: number,
+  serverName: string,
+  caFile: string,
+  protocol: 'http1' | 'http2' = 'http1',
+): string {
   return `
   upstream origin {
     server 127.0.0.1:${originPort};
@@ -126,7 +131,7 @@ export function reverseProxyBlock(originPort: number, serverName: string, caFile
     keepalive_requests 100000000;
   }
   server {
-    listen 127.0.0.1:@PORT@ ssl backlog=4096;
+    listen 127.0.0.1:@PORT@ ssl${protocol === 'http2' ? ' http2' : ''} backlog=4096;
     location / {
       proxy_pass https://origin;
       proxy_http_version 1.1;

@@ -17,6 +17,8 @@ import { Nginx, originBlock, reverseProxyBlock } from './nginx.ts';
 export const BENCH_HOST = 'api.bench.test';
 /** The same origin, its secret not masked in responses. */
 const UNMASKED_HOST = 'unmasked.bench.test';
+/** The same origin, which offers HTTP/2 under this name. */
+const HTTP2_HOST = 'http2.bench.test';
 
 export interface Contender {
   readonly name: string;
@@ -36,6 +38,12 @@ export interface Stage extends AsyncDisposable {
   readonly sallyport: Contender;
   /** The product, for a secret whose value is not looked for in answers. */
   readonly unmasked: Contender;
+  /** The same two with HTTP/2 in front; the product's origin speaks it too. */
+  readonly http2Floor: Contender;
+  readonly http2: Contender;
+  /** `HOST:PORT` of the origin, and who signed its certificate. */
+  readonly originAddress: string;
+  readonly originCa: string;
 }
 
 /** Starts one of the relays of this folder; resolves when it printed its port. */
@@ -59,7 +67,7 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
     stack.defer(() => rm(directory, { recursive: true, force: true }));
     const authority = new TestAuthority('Sallyport bench authority');
-    const leaf = authority.mintLeaf([BENCH_HOST, UNMASKED_HOST, '127.0.0.1']);
+    const leaf = authority.mintLeaf([BENCH_HOST, UNMASKED_HOST, HTTP2_HOST, '127.0.0.1']);
     const caFile = join(directory, 'ca.pem');
     await writeFile(caFile, authority.caPem);
     await writeFile(join(directory, 'big'), '');
@@ -73,6 +81,10 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
     const floor = stack.use(
       await start('floor', reverseProxyBlock(origin.port, BENCH_HOST, caFile)),
     );
+    const http2Origin = stack.use(await start('origin-h2', originBlock(directory, 'http2')));
+    const http2Floor = stack.use(
+      await start('floor-h2', reverseProxyBlock(origin.port, BENCH_HOST, caFile, 'http2')),
+    );
     const files = ['cert.pem', 'key.pem'].map((name) => join(directory, 'floor', name));
     const relayArgs = [String(origin.port), BENCH_HOST, caFile, ...files];
     const baseline = await startRelay('baseline-proxy.ts', relayArgs);
@@ -85,13 +97,14 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
         hosts: {
           [BENCH_HOST]: `127.0.0.1:${origin.port}`,
           [UNMASKED_HOST]: `127.0.0.1:${origin.port}`,
+          [HTTP2_HOST]: `127.0.0.1:${http2Origin.port}`,
         },
         originCa: authority.caPem,
       }),
     );
     await product.createSecret('bench', `not-a-real-key-${'0'.repeat(32)}`, {
       auth: { type: 'bearer' },
-      hosts: [BENCH_HOST],
+      hosts: [BENCH_HOST, HTTP2_HOST],
     });
     await product.createSecret('unmasked', `not-a-real-key-${'1'.repeat(32)}`, {
       auth: { type: 'bearer' },
@@ -120,6 +133,18 @@ export async function startStage(nginxCommand: string): Promise<Stage> {
         url: `https://${BENCH_HOST}/v1/items/1`,
         proxy: sandbox.proxyUrl,
       },
+      http2Floor: {
+        ...direct('nginx (HTTP/2 in front)', http2Floor.pid, http2Floor.port),
+        host: HTTP2_HOST,
+      },
+      http2: {
+        name: 'sallyport, HTTP/2',
+        pid: product.pid,
+        url: `https://${HTTP2_HOST}/v1/items/1`,
+        proxy: sandbox.proxyUrl,
+      },
+      originAddress: `127.0.0.1:${origin.port}`,
+      originCa: authority.caPem,
       unmasked: {
         name: 'sallyport, without masking',
         pid: product.pid,

@@ -11,16 +11,12 @@ import { Origin } from '../../test/support/origin.ts';
 import { startProduct } from '../../test/support/product.ts';
 import { TestAuthority } from '../../test/support/test-authority.ts';
 import type { Figure } from '../figure.ts';
+import { percentile } from '../figure.ts';
 
 const HOST = 'stream.bench.test';
 const EVENTS = 400;
 const EVERY_MS = 10;
 const REACH_MS = 2;
-
-function percentile(numbers: readonly number[], share: number): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
 
 /** Delay of each event from its stamp to its arrival here, ms. */
 async function readDelays(connection: HttpConnection): Promise<number[]> {
