@@ -11,11 +11,12 @@ import { FIXED } from '../kernel/limits.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Actor } from '../organizations/actor.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
+import { isWorkspaceInReach } from '../organizations/roles.ts';
 import type { ProviderCatalogue } from '../providers/catalogue.ts';
 import { checkPlaceable } from './placeable-value.ts';
 import { applySecretInput, BLANK_DEFINITION } from './secret-definition.ts';
 import type { SecretInput } from './secret-input.ts';
-import type { AllowedWorkspacesType, SealedVersion, Secret, VersionOverlap } from './secret.ts';
+import type { SealedVersion, Secret, VersionOverlap } from './secret.ts';
 import type { ValueSealer } from './value-sealer.ts';
 import { decideWidening } from './widening.ts';
 
@@ -50,8 +51,7 @@ export class SecretDrafter {
     input: SecretInput,
   ): Promise<{ secret: Secret; version: SealedVersion }> {
     if (input.value === undefined) throw fieldError('value', 'must be given');
-    const type = BLANK_DEFINITION.allowedWorkspacesType;
-    const resolved = await this.#resolveWorkspaces(actor, input, type);
+    const resolved = await this.#resolveWorkspaces(actor, input, BLANK_DEFINITION);
     const definition = applySecretInput(BLANK_DEFINITION, resolved, this.#deps.catalogue);
     checkPlaceable(input.value, definition.auth);
     const nowMs = this.#deps.clock.nowMs();
@@ -88,7 +88,7 @@ export class SecretDrafter {
     input: SecretInput,
     isSameValue = false,
   ): Promise<DraftedChange> {
-    const resolved = await this.#resolveWorkspaces(actor, input, before.allowedWorkspacesType);
+    const resolved = await this.#resolveWorkspaces(actor, input, before);
     const definition = applySecretInput(before, resolved, this.#deps.catalogue);
     const widened = decideWidening(before, definition);
     if (input.value === undefined) this.#checkWidening(before, widened);
@@ -140,19 +140,27 @@ export class SecretDrafter {
     });
   }
 
-  /** Names become ids. For `ALL` and `NONE` a list is neither checked nor kept. */
+  /**
+   * Names become ids. For `ALL` and `NONE` a list is neither checked nor kept. What a narrowed key does not
+   * reach is not there, unless it was in the list before.
+   */
   async #resolveWorkspaces(
     actor: Actor,
     input: SecretInput,
-    typeBefore: AllowedWorkspacesType,
+    before: Pick<Secret, 'allowedWorkspacesType' | 'allowedWorkspaces'>,
   ): Promise<SecretInput> {
-    const { allowedWorkspaces: named, allowedWorkspacesType: type = typeBefore } = input;
+    const { allowedWorkspaces: named, allowedWorkspacesType: type = before.allowedWorkspacesType } =
+      input;
     if (named === undefined || type !== 'SOME') return input;
     const ids: string[] = [];
     for (const [index, name] of named.entries()) {
       const { organizations } = this.#deps;
       const workspace = await organizations.readWorkspace(actor.organizationId, name.trim());
-      if (workspace === undefined) {
+      const isSeen =
+        workspace !== undefined &&
+        (isWorkspaceInReach(actor, workspace.id) ||
+          before.allowedWorkspaces.includes(workspace.id));
+      if (!isSeen) {
         throw fieldError(`allowed_workspaces[${index}]`, `there is no workspace ${name.trim()}`);
       }
       ids.push(workspace.id);

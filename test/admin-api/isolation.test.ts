@@ -26,6 +26,7 @@ let scene: Scene;
 let root: AdminClient;
 let ours: StagedOrganization;
 let theirs: StagedOrganization;
+let theirWorkspaceId: string;
 let operations: readonly Operation[];
 let components: Components;
 
@@ -44,8 +45,10 @@ beforeAll(async () => {
     value: theirs.values[0],
     provider: 'openai',
   });
-  await theirs.admin.must('POST', '/workspaces', { name: ONLY_THEIRS });
+  const { id } = await theirs.admin.must('POST', '/workspaces', { name: ONLY_THEIRS });
+  theirWorkspaceId = id;
   for (const { proxyToken } of [ours, theirs]) await useSecret(proxyToken);
+  await eventually(async () => expect(await trailOf(theirs)).toHaveLength(2));
 });
 
 afterAll(() => scene[Symbol.asyncDispose]());
@@ -55,7 +58,7 @@ async function useSecret(token: string): Promise<void> {
   const { product } = scene;
   using tunnel = await product.openTunnel({ token }, `${STAGED.host}:443`);
   expect((await tunnel.request({ path: '/v1/models' })).status).toBe(200);
-  await expect(product.openTunnel({ token }, '10.0.0.1:443')).rejects.toThrow();
+  await expect(product.openTunnel({ token }, '10.0.0.1:443')).rejects.toThrow('403');
 }
 
 /** What an operation can be about, in an organization or in none. */
@@ -64,7 +67,12 @@ interface Target extends StagedOrganization {
 }
 
 function foreign(): Target {
-  return { ...theirs, secretName: ONLY_THEIRS, workspaceName: ONLY_THEIRS };
+  return {
+    ...theirs,
+    workspaceId: theirWorkspaceId,
+    secretName: ONLY_THEIRS,
+    workspaceName: ONLY_THEIRS,
+  };
 }
 
 function absent(): Target {
@@ -79,6 +87,12 @@ function absent(): Target {
     secretName: 'only_nobodys',
     workspaceName: 'only_nobodys',
   };
+}
+
+/** Of one's own organization, beyond the reach of a narrowed key. The group is in reach, without its secrets. */
+function beyond(): Target {
+  const { id, name, groupId } = absent();
+  return { ...foreign(), id, name, groupId };
 }
 
 type Variant = (target: Target) => {
@@ -166,18 +180,20 @@ const VARIANTS: Readonly<Record<string, readonly Variant[]>> = {
   ],
 };
 
-interface Asked {
-  readonly target: Target;
+/** Who asks, and what of its own it has. */
+interface Caller {
   readonly key: string;
-  readonly variant: Variant | null;
+  readonly own: StagedOrganization;
 }
 
 async function ask(
   operation: Operation,
-  { target, key, variant }: Asked,
+  target: Target,
+  { key, own }: Caller,
+  variant: Variant | null,
 ): Promise<OperationAnswer> {
   const more = variant?.(target) ?? {};
-  const path = stagedPath(operation.path, more.isOwnPath === undefined ? target : ours);
+  const path = stagedPath(operation.path, more.isOwnPath === undefined ? target : own);
   const schema = operation.body && resolveSchema(operation.body.schema, components);
   return callOperation({
     origin: root.origin,
@@ -186,6 +202,25 @@ async function ask(
     headers: { 'x-api-key': key, ...more.headers },
     body: more.body ?? schema?.['example'],
   });
+}
+
+const ROLES = ['admin', 'operator', 'viewer'] as const;
+
+/** A key of our organization. */
+async function stranger(role: string): Promise<Caller> {
+  const { key } = await ours.admin.must('POST', '/api-keys', { name: role, role });
+  return { key, own: ours };
+}
+
+/** A key of theirs that reaches the empty workspace and one secret, and a sandbox there that has it. */
+async function narrowed(role: string): Promise<Caller> {
+  const { admin } = theirs;
+  const workspace = 'empty';
+  const reach = { workspaces: [workspace], secret_ids: [STAGED.alias] };
+  const { key } = await admin.must('POST', '/api-keys', { name: role, role, ...reach });
+  const secrets = { K1: STAGED.alias };
+  const { id } = await admin.must('POST', '/sandboxes', { name: role, workspace, secrets });
+  return { key, own: { ...theirs, sandboxId: id, secretName: STAGED.alias } };
 }
 
 /** Without what names this very call or what it asked for, which may be said again. */
@@ -211,38 +246,76 @@ async function readAll({ admin, sandboxId, secretName }: StagedOrganization): Pr
   ];
   const answers = await Promise.all(paths.map((path) => admin.get(path)));
   expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200));
-  return answers.map(({ text }) => text.replaceAll(/"last_used_at":"[^"]*"/g, '')).join('\n');
+  return answers
+    .map(({ text }) => text.replaceAll(/"last_used_at":("[^"]*"|null)/g, ''))
+    .join('\n');
 }
 
-test('what belongs to another organization is not there, whatever asks for it', async () => {
-  await eventually(async () => expect(await trailOf(theirs)).toHaveLength(2));
-  const before = await readAll(theirs);
-  const { key } = ours.admin;
+/** Every way to ask an operation about something else than one's own; `null`: by its path alone. */
+function variantsOf(operation: Operation): readonly (Variant | null)[] {
+  const named = VARIANTS[operation.id] ?? [];
+  return operation.path.includes('{') ? [...named, null] : named;
+}
+
+/** The answers that tell a thing that is out of reach from one that is not there. */
+async function betrayals(
+  caller: Caller,
+  outOfReach: () => Target = foreign,
+): Promise<readonly unknown[]> {
   const differing: unknown[] = [];
-  let asked = 0;
   for (const operation of operations) {
-    const variants: (Variant | null)[] = [...(VARIANTS[operation.id] ?? [])];
-    if (operation.path.includes('{')) variants.push(null);
-    for (const variant of variants) {
-      const [one, other] = [foreign(), absent()];
-      const found = await ask(operation, { target: one, key, variant });
-      const missing = await ask(operation, { target: other, key, variant });
-      asked += 1;
-      const pair = [comparable(found, one), comparable(missing, other)];
-      if (pair[0] !== pair[1]) differing.push([operation.id, pair]);
-      if (variant === null)
-        expect([operation.id, found.status]).toEqual([operation.id, expectedOf(operation)]);
+    for (const variant of variantsOf(operation)) {
+      const [one, other] = [outOfReach(), absent()];
+      const found = comparable(await ask(operation, one, caller, variant), one);
+      const missing = comparable(await ask(operation, other, caller, variant), other);
+      if (found !== missing) differing.push([operation.id, found, missing]);
     }
   }
-  expect(differing).toEqual([]);
-  expect(asked).toBeGreaterThan(70);
+  return differing;
+}
+
+test.each(ROLES)(
+  'what is another organization’s is not there: asked with role %s',
+  async (role) => {
+    const caller = await stranger(role);
+    const before = await readAll(theirs);
+    expect(await betrayals(caller)).toEqual([]);
+    expect(await readAll(theirs)).toBe(before);
+  },
+);
+
+test.each(ROLES)('what a narrowed key does not reach is not there: role %s', async (role) => {
+  const caller = await narrowed(role);
+  const before = await readAll(theirs);
+  expect(await betrayals(caller, beyond)).toEqual([]);
   expect(await readAll(theirs)).toBe(before);
 });
 
-/** `/organizations` is for root keys whatever is named. */
-function expectedOf({ path }: Operation): number {
-  return path.startsWith('/organizations') ? 403 : 404;
-}
+test.each(ROLES)('lists show a narrowed key what it reaches: role %s', async (role) => {
+  const { key, own } = await narrowed(role);
+  const beyondReach = [
+    ...[theirs.sandboxId, theirs.secretId, theirs.groupedSecretId, theirs.apiKeyId],
+    ...[theirWorkspaceId, ONLY_THEIRS, ...theirs.values],
+  ];
+  for (const { id, path } of operations.filter(({ method }) => method === 'GET')) {
+    const headers = { 'x-api-key': key };
+    const at = stagedPath(path, own);
+    const { text } = await callOperation({ origin: root.origin, method: 'GET', path: at, headers });
+    expect([id, beyondReach.filter((mark) => text.includes(mark))]).toEqual([id, []]);
+  }
+});
+
+test('not there is 404, for an admin and for every operation about one thing', async () => {
+  const caller = { key: ours.admin.key, own: ours };
+  const answers: Record<string, number> = {};
+  for (const operation of operations.filter(({ path }) => path.includes('{'))) {
+    answers[operation.id] = (await ask(operation, foreign(), caller, null)).status;
+  }
+  const { deleteOrganization, ...others } = answers;
+  expect(deleteOrganization).toBe(403);
+  expect(Object.keys(others).length).toBeGreaterThan(30);
+  expect(Object.entries(others).filter(([, status]) => status !== 404)).toEqual([]);
+});
 
 async function trailOf({ admin }: StagedOrganization): Promise<readonly unknown[]> {
   return (await admin.get('/audit')).json.data;
