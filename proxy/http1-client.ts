@@ -188,7 +188,11 @@ export class Http1Client implements ClientStream {
     if (this.#isSilenceWatched) return;
     // Once: a long body has many pauses. With a listener of ours Node does not destroy the socket itself.
     this.#isSilenceWatched = true;
-    this.#response.on('timeout', () => this.#listener?.onSilent());
+    this.#response.on('timeout', () => {
+      // What the origin does not take yet is no silence of the client; the origin has limits of its own.
+      if (!this.#awaitsDrain && this.#request.readableLength > 0) this.#watchSilence();
+      else this.#listener?.onSilent();
+    });
   }
 
   #finish(): void {

@@ -31,6 +31,11 @@ export class Http2Body extends Readable {
     return this.#isComplete;
   }
 
+  /** The client could send, and nobody takes it. */
+  get isHeldBack(): boolean {
+    return !this.#isAttached || this.#stream.isPaused();
+  }
+
   /** Nobody wants the rest; `onChunk` after each piece that is thrown away. */
   discard(onChunk: () => void): void {
     this.#isDiscarding = true;

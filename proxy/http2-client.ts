@@ -194,6 +194,11 @@ export class Http2Client implements ClientStream {
     return this.hasBody && !this.body.isComplete;
   }
 
+  /** What the origin does not take yet is no silence of the client; the origin has limits of its own. */
+  get #isHeldBack(): boolean {
+    return !this.#isEnded && !this.#awaitsDrain && this.#isReceiving && this.body.isHeldBack;
+  }
+
   /** The complete response in as few frames as it takes. */
   #respondWhole(lines: string[], chunk: Buffer | null): void {
     this.#pending = null;
@@ -266,7 +271,8 @@ export class Http2Client implements ClientStream {
     if (this.#silence !== null) return;
     this.#silence = setTimeout(() => {
       this.#silence = null;
-      if (this.#isEnded || this.#listener === null) this.abort();
+      if (this.#isHeldBack) this.#watchSilence();
+      else if (this.#isEnded || this.#listener === null) this.abort();
       else this.#listener.onSilent();
     }, this.#carrier.bodySilenceTimeoutMs);
   }

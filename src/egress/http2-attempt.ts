@@ -251,8 +251,12 @@ class Http2Attempt implements Attempt, StreamUser {
       const isOurs = this.#hasResponse
         ? this.#stream?.isPaused() === true
         : code === 'UND_ERR_BODY_TIMEOUT' && !this.#isBlocked;
-      if (isOurs) this.#timer?.refresh();
-      else this.#fail(codedError(code, 'silence'));
+      if (isOurs) {
+        this.#timer?.refresh();
+        return;
+      }
+      this.#options.connection.onTimeout(timeoutMs);
+      this.#fail(codedError(code, 'silence'));
     }, timeoutMs);
   }
 

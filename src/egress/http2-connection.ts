@@ -74,6 +74,7 @@ export class Http2Connection {
   /** Since when the origin says nothing although it was asked; counted anew when something came. */
   #quietSinceMs = 0;
   #wasHeard = true;
+  #heardMs = systemClock.monotonicMs();
   #lastStreamId: number | undefined;
   #goawayCode: number | undefined;
   #controlFrames = 0;
@@ -127,6 +128,11 @@ export class Http2Connection {
     this.#isEnding = true;
   }
 
+  /** A stream waited so long in vain. Where nothing else came either, nobody after it shall wait as long. */
+  onTimeout(waitedMs: number): void {
+    if (systemClock.monotonicMs() - this.#heardMs >= waitedMs / 2) this.retire();
+  }
+
   hasRoomFor(sandboxId: string): boolean {
     if (this.isEnding) return false;
     const max = Math.min(this.#limits.http2StreamsMax, this.#peerStreamsMax);
@@ -153,6 +159,7 @@ export class Http2Connection {
   /** Something of a response came. */
   onHeard(): void {
     this.#wasHeard = true;
+    this.#heardMs = systemClock.monotonicMs();
     this.#controlFrames = 0;
   }
 
@@ -270,6 +277,7 @@ export class Http2Connection {
   #countControlFrame(): void {
     this.#wasHeard = true;
     const nowMs = systemClock.monotonicMs();
+    this.#heardMs = nowMs;
     if (nowMs - this.#controlSecondMs > 1_000) {
       this.#controlSecondMs = nowMs;
       this.#controlFrames = 0;

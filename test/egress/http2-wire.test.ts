@@ -491,13 +491,29 @@ describe('resets', () => {
 });
 
 describe('time', () => {
-  test('no head in time', async () => {
+  test('no head in time: a connection on which nothing came is left', async () => {
     const origin = await originWith(() => undefined);
-    const upstream = upstreamWith({ trust, limits: { responseHeadTimeoutMs: 60 } });
+    const upstream = upstreamWith({ trust, limits: { responseHeadTimeoutMs: 100 } });
     const recorder = await run(upstream, h2To(origin));
     expect(recorder.failure?.code).toBe('upstream_timeout');
     await expect.poll(() => origin.streams[0]?.stream.rstCode).toBe(Code.cancel);
-    expect(upstream.connections).toBe(1);
+    await expect.poll(() => upstream.connections).toBe(0);
+  });
+
+  test('no head in time: a connection on which others are served stays', async () => {
+    const origin = await originWith((stream, { fields }) => {
+      if (!fields.includes('/ticking')) return;
+      stream.respond({ ':status': 200 });
+      const ticking = setInterval(() => stream.write('tick'), 5);
+      stream.on('close', () => clearInterval(ticking));
+    });
+    const upstream = upstreamWith({ trust, limits: { responseHeadTimeoutMs: 100 } });
+    const other = start(upstream, h2To(origin, { target: '/ticking' }));
+    const recorder = await run(upstream, h2To(origin));
+    expect(recorder.failure?.code).toBe('upstream_timeout');
+    await settle();
+    expect([upstream.connections, other.failure]).toEqual([1, undefined]);
+    other.exchange?.abort();
   });
 
   test('silence inside the response body; one that is paused by its reader is not silent', async () => {
