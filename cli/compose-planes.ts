@@ -209,6 +209,8 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     clock,
     logger,
     allowWidening,
+    neverIntercept,
+    bindings: store.secrets,
     revealer,
   });
   const { organizations } = store;
@@ -265,6 +267,8 @@ function composeServices(settings: Settings, core: Core, neverIntercept: readonl
     activity,
     clock,
     allowWidening,
+    neverIntercept,
+    bindings: store.secrets,
   });
   const groupReader = new GroupReader({ store: store.groups, organizations, revealer });
   return {

@@ -37,6 +37,15 @@ export class ExchangeTrace {
     this.#note(binding, 'kept', 'The client sent its own credential and on_existing is keep.');
   }
 
+  /** It names the host of a tunnel that is not read. */
+  passedBy(binding: CompiledBinding): void {
+    this.#note(
+      binding,
+      'not_matching',
+      'Its host is in egress.never_intercept, so it is not used.',
+    );
+  }
+
   refused(binding: CompiledBinding, reason: string): void {
     this.#note(binding, 'refused', reason);
   }

@@ -6,12 +6,15 @@
 import type { Decision } from '../audit/event.ts';
 import type { Refusal, RefusalCode } from '../kernel/errors.ts';
 import { normalizeFieldName } from '../wire/field-list.ts';
+import { bindingsForHost } from './binding-index.ts';
 import { decideExchange } from './decide-exchange.ts';
 import type { Considered, InterceptDecision, NetworkDecision, Winner } from './decision.ts';
 import { fieldsSetBy } from './claim.ts';
 import { ExchangeTrace } from './exchange-trace.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Snapshot } from './snapshot.ts';
+
+const NEVER_INTERCEPTED = 'the configuration names this host in egress.never_intercept';
 
 export interface ExplainContext {
   readonly nowMs: number;
@@ -58,8 +61,13 @@ export function explainExchange(
   };
   if (network.verdict === 'refuse') return { ...base, ...refused(network.refusal) };
   if (!isRead) {
-    const message = 'The tunnel is passed through untouched: no bound secret names this host.';
-    const considered = new ExchangeTrace(snapshot, head).finish();
+    const bound = bindingsForHost(snapshot.index, head.host);
+    const isForbidden = snapshot.interceptAll || bound.length > 0;
+    const why = isForbidden ? NEVER_INTERCEPTED : 'no bound secret names this host';
+    const message = `The tunnel is passed through untouched: ${why}.`;
+    const trace = new ExchangeTrace(snapshot, head);
+    for (const binding of bound) trace.passedBy(binding);
+    const considered = trace.finish();
     return { ...base, considered, decision: 'tunnel', code: null, message, hint: null };
   }
   const exchange = decideExchange(snapshot, head, { nowMs: context.nowMs, trace: true });

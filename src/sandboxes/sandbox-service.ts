@@ -13,7 +13,7 @@ import { FIXED } from '../kernel/limits.ts';
 import type { Actor } from '../organizations/actor.ts';
 import { DEFAULT_NAME } from '../organizations/bootstrap.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
-import { checkRole, isWorkspaceInReach } from '../organizations/roles.ts';
+import { checkRole, isSecretInReach, isWorkspaceInReach } from '../organizations/roles.ts';
 import type { PolicyChange, PolicyChanges } from '../policy/policy-feed.ts';
 import { checkAllMode, type AllMode } from './all-mode.ts';
 import { sandboxDeed } from './sandbox-deed.ts';
@@ -104,8 +104,11 @@ export class SandboxService {
   /** Newest first. */
   async list(actor: Actor, filter: SandboxFilter): Promise<readonly SandboxRow[]> {
     checkRole(actor, 'read');
-    const rows = await this.#deps.store.listSandboxes(actor.organizationId, filter);
-    return rows.filter((row) => isWorkspaceInReach(actor, row.sandbox.workspaceId));
+    const { organizationId, workspaceIds } = actor;
+    // By the store, so that `limit` and `offset` count what the key may see.
+    if (workspaceIds?.length === 0) return [];
+    const seen = workspaceIds === null ? filter : { ...filter, workspaceIds };
+    return this.#deps.store.listSandboxes(organizationId, seen);
   }
 
   async update(actor: Actor, id: string, change: SandboxChange): Promise<SandboxRow> {
@@ -171,8 +174,9 @@ export class SandboxService {
   /** A new token; the others end at once or `overlapSeconds` from now. */
   async replaceToken(actor: Actor, id: string, overlapSeconds: number): Promise<string> {
     checkRole(actor, 'operate');
-    const { sandbox } = await this.read(actor, id);
+    const { sandbox, bindings } = await this.read(actor, id);
     if (sandbox.secretsMode === 'all') checkAllMode(actor);
+    checkBoundReach(actor, bindings);
     const { token, stored } = this.#mintToken(sandbox);
     await this.#deps.store.replaceToken(stored, stored.createdAtMs + overlapSeconds * 1_000);
     const said = { overlap_seconds: overlapSeconds };
@@ -313,6 +317,14 @@ function checkAllModeInput(actor: Actor, input: SandboxInput): void {
   checkAllMode(actor);
   if (Object.keys(input.secrets ?? {}).length === 0) return;
   throw fieldError('secrets', 'cannot stand beside secrets_mode all, which has no variables');
+}
+
+/** Whoever hands out a token hands out the use of what is bound. ControlError `forbidden`. */
+function checkBoundReach(actor: Actor, bindings: readonly BindingRow[]): void {
+  if (bindings.every(({ binding }) => isSecretInReach(actor, binding.secretId))) return;
+  throw new ControlError('forbidden', {
+    message: 'This API key is narrowed to some secrets; the sandbox also uses others.',
+  });
 }
 
 /** What changes when a sandbox is paused, by an admin or by its timeout. */

@@ -21,6 +21,8 @@ export interface SandboxRow {
 export interface SandboxFilter {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly status?: SandboxStatus;
+  /** Only those in one of these; absent: in any. */
+  readonly workspaceIds?: readonly string[];
   readonly limit?: number;
   readonly offset?: number;
 }

@@ -8,14 +8,13 @@ import { mintId } from '../kernel/ids.ts';
 import type { Actor } from '../organizations/actor.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { isSecretInReach } from '../organizations/roles.ts';
-import { matchesHost, type HostPattern } from '../policy/host-pattern.ts';
+import type { HostPattern } from '../policy/host-pattern.ts';
 import type { ProviderCatalogue } from '../providers/catalogue.ts';
 import { mintPlaceholder } from '../providers/token-shape.ts';
-import { secretHostPattern } from '../secrets/secret-hosts.ts';
+import { checkInterceptable } from '../secrets/never-intercepted.ts';
 import { SecretReferences } from '../secrets/secret-reference.ts';
 import type { SecretStore } from '../secrets/secret-store.ts';
 import type { Secret } from '../secrets/secret.ts';
-import { readAddress } from '../wire/address.ts';
 import type { Binding, Inject } from './sandbox.ts';
 import { checkEnvKey } from './sandbox-rules.ts';
 
@@ -63,7 +62,7 @@ export class SecretBinder {
         message: `${path}: the secret ${secret.name} may not be used in the workspace of this sandbox`,
       });
     }
-    this.#checkHosts(secret, path);
+    checkInterceptable(secret.hosts, this.#deps.neverIntercept, path);
     const binding: Binding = {
       id: mintId(),
       organizationId: actor.organizationId,
@@ -104,30 +103,9 @@ export class SecretBinder {
     }
     return { secret: row.secret, version };
   }
-
-  #checkHosts(secret: Secret, path: string): void {
-    for (const host of secret.hosts) {
-      const pattern = this.#deps.neverIntercept.find((never) => concerns(never, host));
-      if (pattern === undefined) continue;
-      throw fieldError(
-        path,
-        `${host} is never intercepted (egress.never_intercept: ${pattern.text}), so nothing could be injected`,
-      );
-    }
-  }
 }
 
 function isAllowedIn(secret: Secret, workspaceId: string): boolean {
   if (secret.allowedWorkspacesType === 'ALL') return true;
   return secret.allowedWorkspacesType === 'SOME' && secret.allowedWorkspaces.includes(workspaceId);
-}
-
-/** Does the operator's pattern touch this host of a secret, which may be a wildcard itself? */
-function concerns(never: HostPattern, host: string): boolean {
-  const own = secretHostPattern(host);
-  if (own.kind === 'exact') {
-    return matchesHost(never, { kind: readAddress(host) ? 'ipv4' : 'name', text: host });
-  }
-  if (never.kind === 'exact') return matchesHost(own, { kind: 'name', text: never.text });
-  return own.suffix === never.suffix || own.suffix.endsWith(never.suffix);
 }

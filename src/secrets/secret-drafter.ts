@@ -12,10 +12,13 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Actor } from '../organizations/actor.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { isWorkspaceInReach } from '../organizations/roles.ts';
+import type { HostPattern } from '../policy/host-pattern.ts';
 import type { ProviderCatalogue } from '../providers/catalogue.ts';
+import { checkInterceptable } from './never-intercepted.ts';
 import { checkPlaceable } from './placeable-value.ts';
 import { applySecretInput, BLANK_DEFINITION } from './secret-definition.ts';
 import type { SecretInput } from './secret-input.ts';
+import type { SecretStore } from './secret-store.ts';
 import type { SealedVersion, Secret, VersionOverlap } from './secret.ts';
 import type { ValueSealer } from './value-sealer.ts';
 import { decideWidening } from './widening.ts';
@@ -28,6 +31,9 @@ export interface SecretDrafterDeps {
   readonly logger: Logger;
   /** `secrets.allow_widening`. */
   readonly allowWidening: boolean;
+  /** `egress.never_intercept`: what is bound is not pointed there. */
+  readonly neverIntercept: readonly HostPattern[];
+  readonly bindings: Pick<SecretStore, 'listBindingsOfSecret'>;
 }
 
 export interface DraftedChange {
@@ -90,6 +96,7 @@ export class SecretDrafter {
   ): Promise<DraftedChange> {
     const resolved = await this.#resolveWorkspaces(actor, input, before);
     const definition = applySecretInput(before, resolved, this.#deps.catalogue);
+    await this.#checkBoundHosts(before, definition.hosts);
     const widened = decideWidening(before, definition);
     if (input.value === undefined) this.#checkWidening(before, widened);
     else checkPlaceable(input.value, definition.auth);
@@ -124,6 +131,14 @@ export class SecretDrafter {
       revision: before.revision + 1,
     };
     return { secret, version, widened: input.value === undefined ? widened : [] };
+  }
+
+  async #checkBoundHosts(before: Secret, hosts: readonly string[]): Promise<void> {
+    const { neverIntercept, bindings } = this.#deps;
+    const added = hosts.filter((host) => !before.hosts.includes(host));
+    if (added.length === 0 || neverIntercept.length === 0) return;
+    const bound = await bindings.listBindingsOfSecret(before.organizationId, before.id);
+    if (bound.length > 0) checkInterceptable(added, neverIntercept, 'hosts');
   }
 
   #checkWidening(before: Secret, widened: readonly string[]): void {

@@ -65,6 +65,11 @@ export class SecretService {
   /** As `create`, but where it is used may be said later. `name` was checked by the façade. */
   async createStored(actor: Actor, name: string, input: SecretInput): Promise<SecretRow> {
     checkRole(actor, 'administer');
+    if (actor.secretIds !== null) {
+      throw new ControlError('forbidden', {
+        message: 'This API key is narrowed to some secrets; a new one would not be among them.',
+      });
+    }
     const { secret, version } = await this.#drafter.draftNew(actor, name, input);
     await this.#deps.store.insertSecret(secret, version);
     // Sandboxes with `secrets_mode: all` have it from their next request.

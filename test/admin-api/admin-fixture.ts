@@ -136,11 +136,14 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
     bootstrapKey: null,
   });
   const catalogue = loadCatalogue();
+  const neverIntercept = (options.neverIntercept ?? []).map((text) =>
+    parseHostPattern(text, 'any'),
+  );
   const binder = new SecretBinder({
     secrets: store.secrets,
     organizations: store.organizations,
     catalogue,
-    neverIntercept: (options.neverIntercept ?? []).map((text) => parseHostPattern(text, 'any')),
+    neverIntercept,
   });
   const activity = new ActivityJournal({ store: store.activity, clock, logger });
   const caRotation = new CaRotation({
@@ -211,6 +214,8 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
       catalogue,
       sealer: vault,
       allowWidening: options.allowWidening ?? false,
+      neverIntercept,
+      bindings: store.secrets,
       revealer,
     }),
     sandboxes,
@@ -236,6 +241,8 @@ export async function startAdminFixture(options: FixtureOptions = {}): Promise<A
       catalogue,
       sealer: vault,
       allowWidening: options.allowWidening ?? false,
+      neverIntercept,
+      bindings: store.secrets,
     }),
     groupReader: new GroupReader({ store: store.groups, organizations, revealer }),
     webhooks: webhooks.service,

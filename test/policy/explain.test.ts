@@ -120,4 +120,17 @@ describe('explain', () => {
       new Set(['Its hosts do not include this one.', 'It has no auth and hosts yet.']),
     );
   });
+
+  test('a tunnel to a host of a secret says that the configuration forbids to read it', () => {
+    const tunnel = { nowMs: NOW_MS, network: allowed, intercept: 'tunnel' } as const;
+    const { message, considered } = explainExchange(
+      snapshot,
+      head('GET https://api.example.com/'),
+      tunnel,
+    );
+    expect(message).toContain('egress.never_intercept');
+    expect(considered.map(({ reason }) => reason)).toContain(
+      'Its host is in egress.never_intercept, so it is not used.',
+    );
+  });
 });

@@ -64,6 +64,9 @@ export function sandboxQueries(transaction: Transaction): SandboxStore {
         .orderBy('created_at_ms', 'desc')
         .orderBy('seq', 'desc');
       if (filter.status !== undefined) select = select.where('status', '=', filter.status);
+      if (filter.workspaceIds !== undefined) {
+        select = select.where('workspace_id', 'in', filter.workspaceIds);
+      }
       for (const [key, value] of Object.entries(filter.metadata ?? {})) {
         select = select.where('id', 'in', (inner) =>
           inner
