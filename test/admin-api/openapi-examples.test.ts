@@ -59,7 +59,7 @@ const BEFORE: Readonly<Record<string, Prepare>> = {
   // The chains have rows once something was refused.
   verifyAudit: async ({ proxyToken }) => {
     const refused = product.openTunnel({ token: proxyToken }, '10.0.0.1:443');
-    await expect(refused).rejects.toThrow();
+    await expect(refused).rejects.toThrow('403');
     await eventually(async () => {
       expect((await root.call('GET', '/audit', undefined, 'read')).json.data).toHaveLength(1);
     });

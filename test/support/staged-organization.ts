@@ -2,7 +2,7 @@
  * An organization with one of everything in it, under names that are the same in every organization staged
  * so: what a call of any route can be about. Values, ids and keys are its own.
  */
-import { AdminClient } from './admin.ts';
+import type { AdminClient } from './admin.ts';
 import { mintCanary } from './canary.ts';
 
 export interface StagedOrganization {
