@@ -97,6 +97,10 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   }
 
   onInformation(head: UpstreamResponseHead): void {
+    if (head.status < STATUS_MIN) {
+      this.#refuseAnswer('The origin answered with a status below 100.');
+      return;
+    }
     this.#sink.sendInformation(head.status, clientFields(head.fields, this.#isIntercepted));
   }
 
@@ -105,21 +109,11 @@ export class Forwarding implements UpstreamObserver, ClientListener {
     this.noteAnswer(head);
     if (head.status === 407) {
       // Only a proxy may ask for proxy credentials, and we are the proxy here.
-      this.#exchange?.abort();
-      this.onFailure(
-        new Refusal('upstream_protocol_error', {
-          message: 'The origin answered 407, which only a proxy may.',
-        }),
-      );
+      this.#refuseAnswer('The origin answered 407, which only a proxy may.');
       return;
     }
     if (head.status > HTTP2_STATUS_MAX && this.#client.protocol === 'h2') {
-      this.#exchange?.abort();
-      this.onFailure(
-        new Refusal('upstream_protocol_error', {
-          message: 'The origin answered with a status that HTTP/2 cannot carry.',
-        }),
-      );
+      this.#refuseAnswer('The origin answered with a status that HTTP/2 cannot carry.');
       return;
     }
     this.#record.status = head.status;
@@ -153,6 +147,11 @@ export class Forwarding implements UpstreamObserver, ClientListener {
     refuse(this.#plane.logger, this.#client, this.#record, refusal);
   }
 
+  #refuseAnswer(message: string): void {
+    this.#exchange?.abort();
+    this.onFailure(new Refusal('upstream_protocol_error', { message }));
+  }
+
   /** The origin answered an exchange that carried these secrets. */
   noteAnswer(head: UpstreamResponseHead): void {
     this.#record.upstreamStatus = head.status;
@@ -177,6 +176,8 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   }
 }
 
+/** Parsers of HTTP/1.1 ask for three digits and no more. */
+const STATUS_MIN = 100;
 /** What Node's HTTP/2 takes; HTTP/1.1 carries any three digits. */
 const HTTP2_STATUS_MAX = 599;
 
