@@ -32,23 +32,46 @@ export function decoderFor(coding: string): OpenDecoder | undefined {
   return Object.hasOwn(DECODERS, coding) ? DECODERS[coding] : undefined;
 }
 
-/** How many bodies may be decoded at once (I7): `FIXED.responseDecodersMax`. */
+/** Gives the room back; once. */
+export type GiveBack = () => void;
+
+/**
+ * What the bodies decoded at once may take in memory (I7): the largest window of each one's coding, since
+ * the stream says how large it is only when it is too late to refuse. One sandbox gets a quarter, so that
+ * it cannot keep the others from theirs.
+ */
 export class DecoderRoom {
-  readonly #max: number;
-  #taken = 0;
+  readonly #bytesMax: number;
+  readonly #bytesOf = new Map<string, number>();
+  #bytes = 0;
 
-  constructor(max: number = FIXED.responseDecodersMax) {
-    this.#max = max;
+  constructor(bytesMax: number = FIXED.responseDecoderBytesMax) {
+    this.#bytesMax = bytesMax;
   }
 
-  /** False when it is full. */
-  take(): boolean {
-    if (this.#taken >= this.#max) return false;
-    this.#taken += 1;
-    return true;
-  }
-
-  give(): void {
-    this.#taken -= 1;
+  /** `undefined` when there is none for this sandbox. `coding`: one that `decoderFor` knows. */
+  take(sandboxId: string, coding: string): GiveBack | undefined {
+    const bytes = WINDOW_BYTES[coding] ?? this.#bytesMax;
+    const own = this.#bytesOf.get(sandboxId) ?? 0;
+    if (own + bytes > this.#bytesMax / 4 || this.#bytes + bytes > this.#bytesMax) return undefined;
+    this.#bytes += bytes;
+    this.#bytesOf.set(sandboxId, own + bytes);
+    return () => {
+      this.#bytes -= bytes;
+      const left = (this.#bytesOf.get(sandboxId) ?? bytes) - bytes;
+      if (left === 0) this.#bytesOf.delete(sandboxId);
+      else this.#bytesOf.set(sandboxId, left);
+    };
   }
 }
+
+const KIB = 1024;
+
+/** The largest the coding may ask for (RFC 1951, 7932 9.1, `zstdWindowBitsMax`), with what is around it. */
+const WINDOW_BYTES: Readonly<Record<string, number>> = {
+  gzip: 128 * KIB,
+  'x-gzip': 128 * KIB,
+  deflate: 128 * KIB,
+  br: 16 * KIB * KIB,
+  zstd: 2 ** FIXED.zstdWindowBitsMax,
+};

@@ -12,25 +12,32 @@ import type {
 import { Refusal } from '../src/kernel/errors.ts';
 import { contentCodings, decodedFields } from '../src/wire/content-codings.ts';
 import { decoderFor } from './content-decoder.ts';
-import type { DecoderRoom } from './content-decoder.ts';
+import type { DecoderRoom, GiveBack } from './content-decoder.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { Prepared } from './exchange-context.ts';
 
 class DecodedExchange implements UpstreamObserver, UpstreamExchange {
   readonly #observer: UpstreamObserver;
   readonly #method: string;
+  readonly #sandboxId: string;
   readonly #room: DecoderRoom;
   #exchange: UpstreamExchange | null = null;
   #coding: string | null = null;
+  #giveBack: GiveBack | undefined;
   #decoder: Transform | null = null;
   #trailers: readonly string[] | null = null;
   /** The coded stream has ended; the origin may not have. */
   #isDecoded = false;
   #isOver = false;
 
-  constructor(observer: UpstreamObserver, method: string, room: DecoderRoom) {
+  constructor(
+    observer: UpstreamObserver,
+    { method, origin }: Prepared['request'],
+    room: DecoderRoom,
+  ) {
     this.#observer = observer;
     this.#method = method;
+    this.#sandboxId = origin.sandboxId;
     this.#room = room;
   }
 
@@ -64,7 +71,8 @@ class DecodedExchange implements UpstreamObserver, UpstreamExchange {
       return;
     }
     if (this.#method !== 'HEAD') {
-      if (!this.#room.take()) {
+      this.#giveBack = this.#room.take(this.#sandboxId, coding);
+      if (this.#giveBack === undefined) {
         this.#exchange?.abort();
         this.#fail(new Refusal('too_many_connections', { message: FULL }));
         return;
@@ -135,7 +143,7 @@ class DecodedExchange implements UpstreamObserver, UpstreamExchange {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#decoder?.destroy();
-    if (this.#coding !== null) this.#room.give();
+    this.#giveBack?.();
   }
 }
 
@@ -158,7 +166,7 @@ export function dispatchReadable(
   dispatch: (observer: UpstreamObserver) => UpstreamExchange,
 ): UpstreamExchange {
   if (mask === undefined || mask.matcher === null) return dispatch(observer);
-  const decoded = new DecodedExchange(observer, request.method, decoders);
+  const decoded = new DecodedExchange(observer, request, decoders);
   decoded.attach(dispatch(decoded));
   return decoded;
 }

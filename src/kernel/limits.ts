@@ -230,8 +230,11 @@ export const FIXED = {
   manySpellingsCharsMax: 2_048,
   /** Compiled spellings of values kept for the next response. */
   maskMatcherBytesMax: 32 * 1024 * 1024,
-  /** Compressed responses being decoded for masking: each has a window of up to 16 MiB. */
-  responseDecodersMax: 1_024,
+  /**
+   * Windows of compressed responses being decoded for masking: 64 of br, 128 of zstd, 8,192 of gzip at once;
+   * a quarter of that for one sandbox.
+   */
+  responseDecoderBytesMax: 1024 * 1024 * 1024,
   /** RFC 9659: a zstd window on the web has at most 2^23 bytes. */
   zstdWindowBitsMax: 23,
 } as const;

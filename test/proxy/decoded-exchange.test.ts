@@ -41,10 +41,13 @@ interface Run {
   readonly observer: UpstreamObserver;
 }
 
+const GZIP_BYTES = 128 * 1024;
+const roomFor = (count: number): DecoderRoom => new DecoderRoom(4 * count * GZIP_BYTES);
+
 function dispatch(room: DecoderRoom, method = 'GET'): Run {
   const origin = new Origin();
   const recorder = new ExchangeRecorder();
-  const request = { method } as Prepared['request'];
+  const request = { method, origin: { sandboxId: 'box' } } as Prepared['request'];
   const exchange = dispatchReadable({ decoders: room }, { request, mask }, recorder, (readable) => {
     origin.observer = readable;
     return origin;
@@ -89,7 +92,7 @@ const ENDS: Readonly<Record<string, (run: Run) => void | Promise<void>>> = {
 
 describe('I7: room for one', () => {
   test.each(Object.keys(ENDS))('is given back after %s', async (name) => {
-    const room = new DecoderRoom(1);
+    const room = roomFor(1);
     const first = dispatch(room);
     first.observer.onResponse(HEAD);
     const second = dispatch(room);
@@ -100,11 +103,25 @@ describe('I7: room for one', () => {
     const third = dispatch(room);
     third.observer.onResponse(HEAD);
     expect(third.recorder.calls).toEqual(['response']);
-    expect(room.take()).toBe(false);
+    expect(room.take('box', 'gzip')).toBeUndefined();
+  });
+
+  test('what one sandbox takes, others still have; a large window counts as one', () => {
+    const room = new DecoderRoom(4 * 16 * 1024 * 1024);
+    const giveBack = room.take('box', 'br');
+    expect(giveBack).toBeDefined();
+    expect(room.take('box', 'br')).toBeUndefined();
+    expect(room.take('box', 'gzip')).toBeUndefined();
+    const others = ['one', 'two', 'three'].map((box) => room.take(box, 'br'));
+    expect(others).not.toContain(undefined);
+    expect(room.take('four', 'gzip')).toBeUndefined();
+    giveBack?.();
+    expect(room.take('four', 'zstd')).toBeDefined();
+    expect(room.take('box', 'zstd')).toBeDefined();
   });
 
   test('an answer that is not compressed, or has no body, needs none', () => {
-    const room = new DecoderRoom(0);
+    const room = roomFor(0);
     const plain = dispatch(room);
     plain.observer.onResponse({ ...HEAD, fields: [] });
     plain.observer.onData(Buffer.from('as it is'));
