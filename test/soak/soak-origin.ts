@@ -69,6 +69,8 @@ function judge(ledger: SoakLedger, headers: IncomingMessage['headers'], url: str
 
 async function answer(request: Request, response: Response): Promise<void> {
   const kind = request.url.split('/').at(-1);
+  // The runtime's server resets a stream whose request nobody read, over data still to be sent.
+  if (kind !== 'upload') request.resume();
   if (kind === 'events') {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (let i = 0; i < EVENTS && !response.destroyed; i += 1) {
