@@ -1,6 +1,7 @@
 /**
  * The retention job: every minute it removes what is too old or too much, a batch at a time with a pause
- * between, so that the store's thread is free for policy reads.
+ * between, so that the store's thread is free for policy reads. A clock that jumps forward makes everything
+ * look old, and what is removed is gone: it is believed only when it has stood for a day.
  */
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -26,14 +27,17 @@ export interface Retention {
 
 const DAY_MS = 86_400_000;
 const PAUSE_MS = 20;
+/** Between two looks the two readings of the clock differ by less, unless somebody set it. */
+const JUMP_MS = DAY_MS;
 
 export function startRetention(options: RetentionOptions): Retention {
   const closing = new AbortController();
+  const trustedNowMs = startJumpGuard(options);
   let running: Promise<number> | undefined;
 
   async function pruneAll(): Promise<number> {
-    const { clock, retentionDays, importantRowsMax, plainRowsMax } = options;
-    const olderThanMs = retentionDays === null ? 0 : clock.nowMs() - retentionDays * DAY_MS;
+    const { retentionDays, importantRowsMax, plainRowsMax } = options;
+    const olderThanMs = retentionDays === null ? 0 : trustedNowMs() - retentionDays * DAY_MS;
     let total = 0;
     while (!closing.signal.aborted) {
       const removed = await options.store.pruneEvents({
@@ -69,5 +73,34 @@ export function startRetention(options: RetentionOptions): Retention {
       clearInterval(timer);
       await running?.catch(() => undefined);
     },
+  };
+}
+
+/** The wall clock, without a jump forward of the last day. */
+function startJumpGuard({
+  clock,
+  logger,
+}: Pick<RetentionOptions, 'clock' | 'logger'>): () => number {
+  let baseMs = clock.nowMs() - clock.monotonicMs();
+  let sinceMs: number | null = null;
+  return () => {
+    const [nowMs, monotonicMs] = [clock.nowMs(), clock.monotonicMs()];
+    const expectedMs = baseMs + monotonicMs;
+    if (nowMs - expectedMs < JUMP_MS) {
+      sinceMs = null;
+      // Small corrections add up.
+      baseMs = nowMs - monotonicMs;
+      return nowMs;
+    }
+    if (sinceMs === null) {
+      sinceMs = monotonicMs;
+      logger.warn(
+        { days: Math.round((nowMs - expectedMs) / DAY_MS) },
+        'the clock jumped forward: audit events are not removed for their age during the next day',
+      );
+    }
+    if (monotonicMs - sinceMs < DAY_MS) return expectedMs;
+    baseMs = nowMs - monotonicMs;
+    return nowMs;
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Fixed names: the machine's hosts file (hosts(5): address, then names, `#` comments) and the settings
  * `egress.hosts`. The file is looked at once a second at most and re-read when its modification time
- * changes; one that cannot be read counts as empty. Never asks the network.
+ * changes; one that was never readable counts as empty. Never asks the network.
  */
 import { readFileSync, statSync } from 'node:fs';
 import type { Clock } from '../kernel/clock.ts';
@@ -26,8 +26,9 @@ export function startHostsFile(path: string, clock: Clock): HostsFile {
         checkedMs = nowMs;
         const current = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? -1;
         if (current !== mtimeMs) {
-          mtimeMs = current;
-          entries = readHostsFile(path);
+          const read = readHostsFile(path);
+          // Not read: not seen. Without descriptors, say, the names it pins stay pinned.
+          if (read !== null) [mtimeMs, entries] = [current, read];
         }
       }
       return entries.get(name);
@@ -63,12 +64,13 @@ function readEndpoint(text: string): Resolution | undefined {
   return { addresses: [address], dialPort: port };
 }
 
-function readHostsFile(path: string): ReadonlyMap<string, Resolution> {
+/** `null`: it cannot be read now. One that is gone is empty. */
+function readHostsFile(path: string): ReadonlyMap<string, Resolution> | null {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
-  } catch {
-    return new Map();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Map() : null;
   }
   const addressesOf = new Map<string, Address[]>();
   for (const line of text.split('\n')) {

@@ -51,3 +51,43 @@ test('goes on after the store failed', async () => {
   await expect.poll(() => calls).toBeGreaterThan(2);
   await retention.close();
 });
+
+test('a clock that jumps forward removes nothing for a day', async () => {
+  const asked: number[] = [];
+  const clock = { wallMs: 1_000 * DAY_MS, monotonicMs: 5 };
+  const warned: unknown[] = [];
+  const retention = startRetention({
+    store: {
+      pruneEvents({ olderThanMs }) {
+        asked.push(olderThanMs / DAY_MS);
+        return Promise.resolve(0);
+      },
+    },
+    clock: { nowMs: () => clock.wallMs, monotonicMs: () => clock.monotonicMs },
+    logger: { ...silentLogger, warn: (fields) => warned.push(fields) },
+    retentionDays: 30,
+    importantRowsMax: 1,
+    plainRowsMax: 1,
+  });
+  const pass = async (wallDays: number, monotonicDays = wallDays): Promise<void> => {
+    clock.wallMs += wallDays * DAY_MS;
+    clock.monotonicMs += monotonicDays * DAY_MS;
+    await retention.prune();
+  };
+
+  await pass(1);
+  await pass(3_650, 0);
+  await pass(0.5);
+  expect(asked.splice(0)).toEqual([971, 971, 971.5]);
+  expect(warned).toEqual([{ days: 3_650 }]);
+  // Nobody set it right: so it is right.
+  await pass(0.5);
+  expect(asked.splice(0)).toEqual([4_622]);
+  // It was wrong, and is set back; then forward again, and back within the day.
+  await pass(-3_650, 0);
+  await pass(1);
+  await pass(400, 0);
+  await pass(-400, 0);
+  expect(asked).toEqual([972, 973, 973, 973]);
+  await retention.close();
+});

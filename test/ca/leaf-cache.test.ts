@@ -47,6 +47,17 @@ describe('the leaf cache', () => {
     expect(minted).toEqual(['a', 'a']);
   });
 
+  test('mints anew when the clock was set back: what was minted is not valid yet', async () => {
+    const { cache, minted, now } = newScene();
+    now.ms = 10 * 3_600_000;
+    await cache.get(host('a'));
+    now.ms -= 1_000;
+    expect(cache.get(host('a'))).toBe('built a');
+    now.ms -= 2 * 3_600_000;
+    expect(cache.get(host('a'))).toBeInstanceOf(Promise);
+    expect(minted).toEqual(['a', 'a']);
+  });
+
   test('I7 holds no more than its bound; the least recently used leaves', async () => {
     const { cache, minted } = newScene(2);
     await cache.get(host('a'));
