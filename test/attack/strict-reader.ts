@@ -52,14 +52,14 @@ interface Grammar {
 const STRICT: Grammar = {
   requestLine: /^([^ ]+) ([\x21\x22\x24-\x7e]+) HTTP\/1\.1$/,
   chunkLine: /^([0-9a-fA-F]{1,8})$/,
-  length: /^(?:0|[1-9][0-9]{0,14})$/,
+  length: /^(?:0|[1-9][0-9]{0,15})$/,
   coding: /^chunked$/,
   needsHost: true,
 };
 const TOLERANT: Grammar = {
   requestLine: /^([^ ]+) +([\x21\x22\x24-\x7e\x80-\xff]+) +(?:HTTP|RTSP|ICE)\/1\.[01]$/,
   chunkLine: /^([0-9a-fA-F]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?$/,
-  length: /^[0-9]{1,15}$/,
+  length: /^0*[0-9]{1,16}$/,
   coding: /^chunked$/i,
   needsHost: false,
 };
