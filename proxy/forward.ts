@@ -140,7 +140,9 @@ export class Forwarding implements UpstreamObserver, ClientListener {
 
   onFailure(refusal: Refusal, http2ErrorCode?: number): void {
     if (this.#client.headSent) {
-      this.#record.code ??= 'upstream_aborted';
+      // Our own bounds are no fault of the origin.
+      const isOurs = refusal.code === 'too_many_connections';
+      this.#record.code ??= isOurs ? refusal.code : 'upstream_aborted';
       // What the origin gave as its reason is the client's to know.
       if (http2ErrorCode !== undefined) this.#client.abort(http2ErrorCode);
     }

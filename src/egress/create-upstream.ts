@@ -5,6 +5,7 @@
 import type { Limits } from '../kernel/limits.ts';
 import type { Dialer } from './dial.ts';
 import { OriginExchange } from './upstream-exchange.ts';
+import { UnreadBytes } from './unread-bytes.ts';
 import { UpstreamPools } from './upstream-pools.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -32,10 +33,15 @@ export interface UpstreamOptions {
 
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { dialer, limits, poolScope: scope, isHttp1Only, onConnectionCount } = options;
+  const unread = new UnreadBytes();
   const pools = new UpstreamPools({ dialer, limits, scope, onConnectionCount });
   return {
     dispatch(request, observer) {
-      const exchange = new OriginExchange({ pools, limits, isHttp1Only }, request, observer);
+      const exchange = new OriginExchange(
+        { pools, limits, isHttp1Only, unread },
+        request,
+        observer,
+      );
       exchange.start();
       return exchange;
     },

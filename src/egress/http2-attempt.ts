@@ -11,6 +11,7 @@ import type { Attempt, AttemptSink } from './attempt.ts';
 import type { Http2Connection, StreamUser } from './http2-connection.ts';
 import { Http2Code, StreamFault } from './http2-fault.ts';
 import type { BodyStream } from './request-body.ts';
+import type { UnreadBytes, UnreadShare } from './unread-bytes.ts';
 import type { Origin, UpstreamRequest } from './upstream.ts';
 
 export interface Http2AttemptOptions {
@@ -18,6 +19,7 @@ export interface Http2AttemptOptions {
   readonly request: UpstreamRequest;
   readonly body: BodyStream | null;
   readonly sink: AttemptSink;
+  readonly unread: UnreadBytes;
   readonly limits: Pick<Limits, 'headBytesMax' | 'responseHeadTimeoutMs' | 'bodySilenceTimeoutMs'>;
 }
 
@@ -28,6 +30,7 @@ export function startHttp2Attempt(options: Http2AttemptOptions): Attempt {
 class Http2Attempt implements Attempt, StreamUser {
   readonly origin: Origin;
   readonly #options: Http2AttemptOptions;
+  readonly #unread: UnreadShare;
   #stream: ClientHttp2Stream | undefined;
   #trailers: readonly string[] = NO_TRAILERS;
   #timer: NodeJS.Timeout | undefined;
@@ -43,6 +46,7 @@ class Http2Attempt implements Attempt, StreamUser {
   constructor(options: Http2AttemptOptions) {
     this.origin = options.request.origin;
     this.#options = options;
+    this.#unread = options.unread.open(this.origin.sandboxId);
     options.connection.enter(this);
     try {
       this.#stream = this.#open();
@@ -116,8 +120,15 @@ class Http2Attempt implements Attempt, StreamUser {
   #watchEnd(stream: ClientHttp2Stream): void {
     const push = stream.push.bind(stream);
     stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
-      if (chunk === null && !stream.closed) this.#isResponseEnded = true;
-      return push(chunk, encoding);
+      if (!Buffer.isBuffer(chunk)) {
+        if (chunk === null && !stream.closed) this.#isResponseEnded = true;
+        return push(chunk, encoding);
+      }
+      this.#unread.add(chunk.length);
+      const hasRoom = push(chunk, encoding);
+      // A turn later: this is the runtime's frame parser.
+      if (this.#unread.isTooMuch) queueMicrotask(() => this.#fail(tooMuchUnread()));
+      return hasRoom;
     };
   }
 
@@ -152,6 +163,7 @@ class Http2Attempt implements Attempt, StreamUser {
 
   #onData(stream: ClientHttp2Stream, chunk: Buffer): void {
     this.#options.connection.onHeard();
+    this.#unread.take(chunk.length);
     if (this.#isOver) return;
     this.#timer?.refresh();
     if (!this.#options.sink.onData(chunk)) stream.pause();
@@ -282,6 +294,7 @@ class Http2Attempt implements Attempt, StreamUser {
   #end(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#unread.close();
     this.#letGoOfBody();
   }
 }
@@ -332,6 +345,13 @@ function sizeOf(raw: readonly string[]): number {
   let bytes = 0;
   for (const text of raw) bytes += text.length;
   return bytes;
+}
+
+function tooMuchUnread(): Refusal {
+  return new Refusal('too_many_connections', {
+    message: 'Too much of what origins sent waits to be read by this sandbox.',
+    auditDetail: 'unread HTTP/2 responses of the sandbox',
+  });
 }
 
 function connectionLost(): Error {

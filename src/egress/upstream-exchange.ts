@@ -19,6 +19,7 @@ import type { ConnectionKind, ConnectionLimits, OriginConnection } from './origi
 import { RequestBody } from './request-body.ts';
 import { isConnectionBound } from './response-fields.ts';
 import { startUndiciAttempt } from './undici-attempt.ts';
+import type { UnreadBytes } from './unread-bytes.ts';
 import type { UpstreamPools } from './upstream-pools.ts';
 import type {
   Origin,
@@ -32,6 +33,7 @@ export interface ExchangeOptions {
   readonly pools: UpstreamPools;
   readonly limits: ConnectionLimits & Pick<Limits, 'headBytesMax'>;
   readonly isHttp1Only: (host: string) => boolean;
+  readonly unread: UnreadBytes;
 }
 
 export class OriginExchange implements UpstreamExchange, ConnectionWaiter, AttemptSink {
@@ -105,10 +107,10 @@ export class OriginExchange implements UpstreamExchange, ConnectionWaiter, Attem
   onConnection(connection: OriginConnection): void {
     this.#connection = connection;
     const body = this.#body?.openStream() ?? null;
-    const { limits } = this.#options;
+    const { limits, unread } = this.#options;
     if (connection.kind === 'http2') {
       const request = this.#request;
-      this.#attempt = startHttp2Attempt({ connection, request, body, sink: this, limits });
+      this.#attempt = startHttp2Attempt({ connection, request, body, sink: this, unread, limits });
       return;
     }
     const request = this.#serialRequest;

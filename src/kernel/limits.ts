@@ -178,7 +178,11 @@ export const FIXED = {
    */
   http2ClientStreamWindowBytes: 256 * 1024,
   /** Streams of one sandbox at once, on all its HTTP/2 connections; beyond: `too_many_connections`. */
-  http2StreamsPerSandboxMax: 2_048,
+  http2StreamsPerSandboxMax: 1_024,
+  /** Bodies from HTTP/2 origins that wait for one sandbox; beyond, streams that wait are reset. */
+  http2UnreadBytesPerSandboxMax: 128 * 1024 * 1024,
+  /** A stream that holds no more than this is never reset for it: so much every stream may hold. */
+  http2UnreadBytesFree: 64 * 1024,
   /** Streams that a client may break off at once, and a second (CVE-2023-44487 and its kin). */
   http2ResetBurst: 512,
   http2ResetsPerSecond: 32,
