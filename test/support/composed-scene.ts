@@ -30,8 +30,11 @@ export interface ComposedScene extends AsyncDisposable {
   readonly proxy: Endpoint;
   readonly caPem: string;
   readonly clientBytes: Buffer[];
-  /** With one secret each, by environment variable. */
-  createSandbox(secrets: Readonly<Record<string, string>>): Promise<TestSandbox>;
+  /** `secrets`: names by environment variable; `more`: other fields of `POST /sandboxes`. */
+  createSandbox(
+    secrets: Readonly<Record<string, string>>,
+    more?: Readonly<Record<string, unknown>>,
+  ): Promise<TestSandbox>;
 }
 
 export async function composeScene(options: ComposedOptions): Promise<ComposedScene> {
@@ -64,10 +67,11 @@ export async function composeScene(options: ComposedOptions): Promise<ComposedSc
     proxy: { host, port: Number(port) },
     caPem: core.authority.caPem,
     clientBytes: [],
-    createSandbox: async (secrets) => {
+    createSandbox: async (secrets, more) => {
       const made = await admin.must('POST', '/sandboxes', {
         name: `box-${core.clock.nowMs()}`,
         secrets,
+        ...more,
       });
       const {
         id,
