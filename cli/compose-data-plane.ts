@@ -58,8 +58,9 @@ export interface ComposedDataPlane {
   /** The network half of every decision, for `explain`. */
   readonly network: NetworkEnvironment;
   readonly resolver: ReturnType<typeof startResolver>;
-  /** What sandboxes have open, for `explain`. */
+  /** What sandboxes have open and how much they asked for, for `explain`. */
   readonly open: OpenConnections;
+  readonly meter: RequestMeter;
   /** A further listener of this instance, never to be dialled (the admin API). */
   addListener(address: ListenerAddress): void;
   upstreamConnections(): number;
@@ -148,6 +149,7 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     network,
     resolver,
     open: plane.open,
+    meter: plane.meter,
     addListener: (address) => listeners.push(address),
     upstreamConnections: () => upstream.connections,
     post: (request) => postOutside({ resolver, guard, upstream }, request),

@@ -4,6 +4,7 @@
  */
 import type { ExplainQuery } from '../admin-api/deps.ts';
 import type { OpenConnections } from '../proxy/open-connections.ts';
+import type { RequestMeter } from '../proxy/request-meter.ts';
 import type { Resolver } from '../src/egress/resolve.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import { ControlError, Refusal } from '../src/kernel/errors.ts';
@@ -25,6 +26,7 @@ interface ExplainParts {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly open: OpenConnections;
+  readonly meter: Pick<RequestMeter, 'judge'>;
 }
 
 /** ControlError `not_found` when the sandbox went away meanwhile. */
@@ -37,6 +39,7 @@ export async function explain(parts: ExplainParts, query: ExplainQuery): Promise
     nowMs: parts.clock.nowMs(),
     network: await judgeNetwork(parts, snapshot, query),
     intercept: decideIntercept(snapshot, target, parts.neverIntercept),
+    limited: parts.meter.judge(snapshot),
   });
   if (!explanation.intercept || explanation.hint !== null) return explanation;
   return { ...explanation, hint: readOlderTunnels(parts.open, snapshot.sandboxId, target) };

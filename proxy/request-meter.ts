@@ -15,6 +15,8 @@ import type { OpenConnections } from './open-connections.ts';
 const SLOTS = 61;
 const BUSY_RETRY_AFTER_S = 1;
 
+type Metered = Pick<Snapshot, 'sandboxId' | 'limits'>;
+
 export class RequestMeter {
   readonly #clock: Clock;
   readonly #open: Pick<OpenConnections, 'runningCount'>;
@@ -29,23 +31,33 @@ export class RequestMeter {
    * Counts one more exchange or tunnel, or throws Refusal `rate_limited`. The caller enters it among what
    * runs before anything is waited for, so that a burst cannot pass together.
    */
-  admit(snapshot: Pick<Snapshot, 'sandboxId' | 'limits'>): void {
-    const { concurrent, requestsPerMinute } = snapshot.limits;
-    if (concurrent !== null && this.#open.runningCount(snapshot.sandboxId) >= concurrent) {
-      throw new Refusal('rate_limited', {
+  admit(snapshot: Metered): void {
+    const refusal = this.judge(snapshot);
+    if (refusal !== null) throw refusal;
+    if (snapshot.limits.requestsPerMinute === null) return;
+    this.#windowOf(snapshot.sandboxId).add(this.#second());
+  }
+
+  /** What `admit` would throw now, `null` if nothing; counts nothing. */
+  judge({ sandboxId, limits }: Metered): Refusal | null {
+    const { concurrent, requestsPerMinute } = limits;
+    if (concurrent !== null && this.#open.runningCount(sandboxId) >= concurrent) {
+      return new Refusal('rate_limited', {
         message: `This sandbox may have ${concurrent} requests or tunnels open at once.`,
         retryAfterS: BUSY_RETRY_AFTER_S,
       });
     }
-    if (requestsPerMinute === null) return;
-    const second = Math.floor(this.#clock.monotonicMs() / 1_000);
-    const window = this.#windowOf(snapshot.sandboxId);
-    const waitS = window.take(second, requestsPerMinute);
-    if (waitS === 0) return;
-    throw new Refusal('rate_limited', {
+    if (requestsPerMinute === null) return null;
+    const waitS = this.#windowOf(sandboxId).waitS(this.#second(), requestsPerMinute);
+    if (waitS === 0) return null;
+    return new Refusal('rate_limited', {
       message: `This sandbox may make ${requestsPerMinute} requests a minute.`,
       retryAfterS: waitS,
     });
+  }
+
+  #second(): number {
+    return Math.floor(this.#clock.monotonicMs() / 1_000);
   }
 
   #windowOf(sandboxId: string): MinuteWindow {
@@ -64,14 +76,17 @@ class MinuteWindow {
   #newest = 0;
   #total = 0;
 
-  /** Counts one if there is room; otherwise how many seconds until there is. */
-  take(second: number, max: number): number {
+  /** How many seconds until there is room for one more; 0 if there is. */
+  waitS(second: number, max: number): number {
     this.#forgetBefore(second);
-    if (this.#total >= max) return this.#secondsUntilBelow(max);
+    return this.#total >= max ? this.#secondsUntilBelow(max) : 0;
+  }
+
+  add(second: number): void {
+    this.#forgetBefore(second);
     const slot = second % SLOTS;
     this.#counts[slot] = this.#at(slot) + 1;
     this.#total += 1;
-    return 0;
   }
 
   #forgetBefore(second: number): void {

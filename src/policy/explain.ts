@@ -8,6 +8,7 @@ import type { Refusal, RefusalCode } from '../kernel/errors.ts';
 import { normalizeFieldName } from '../wire/field-list.ts';
 import { bindingsForHost } from './binding-index.ts';
 import { decideExchange } from './decide-exchange.ts';
+import { decideSandbox } from './decide-sandbox.ts';
 import type { Considered, InterceptDecision, NetworkDecision, Winner } from './decision.ts';
 import { fieldsSetBy } from './claim.ts';
 import { ExchangeTrace } from './exchange-trace.ts';
@@ -21,6 +22,8 @@ export interface ExplainContext {
   /** `resolve`: names were not resolved, so the network verdict stays open. */
   readonly network: NetworkDecision;
   readonly intercept: InterceptDecision;
+  /** What the limits of the sandbox would refuse it with now. */
+  readonly limited: Refusal | null;
 }
 
 export interface Explanation {
@@ -37,7 +40,7 @@ export interface Explanation {
     readonly wouldRefuse: RefusalCode | null;
   };
   readonly intercept: boolean;
-  /** Every bound secret, in order of binding. Empty where the network refuses it. */
+  /** Every bound secret, in order of binding. Empty where the sandbox, the network or its limits refuse it. */
   readonly considered: readonly Considered[];
   /** Normalized field names, `?name` for a query key, `path`. */
   readonly sets: readonly string[];
@@ -59,7 +62,10 @@ export function explainExchange(
     sets: [],
     strips: [],
   };
-  if (network.verdict === 'refuse') return { ...base, ...refused(network.refusal) };
+  const early =
+    decideSandbox(snapshot, context.nowMs) ??
+    (network.verdict === 'refuse' ? network.refusal : context.limited);
+  if (early !== null) return { ...base, ...refused(early) };
   if (!isRead) {
     const bound = bindingsForHost(snapshot.index, head.host);
     const isForbidden = snapshot.interceptAll || bound.length > 0;

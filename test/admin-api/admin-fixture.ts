@@ -324,6 +324,7 @@ async function explain(
     nowMs: clock.nowMs(),
     network: { verdict: 'resolve', observed: null },
     intercept: 'intercept',
+    limited: null,
   });
 }
 

@@ -12,6 +12,8 @@ const allowed: NetworkDecision = {
   observed: null,
 };
 
+const context = { nowMs: NOW_MS, network: allowed, limited: null } as const;
+
 const snapshot = snapshotOf({
   bound: [
     bound(secret('low')),
@@ -32,7 +34,7 @@ function explain(
   network: NetworkDecision = allowed,
 ): Explanation {
   return explainExchange(snapshot, head(line, fields), {
-    nowMs: NOW_MS,
+    ...context,
     network,
     intercept: 'intercept',
   });
@@ -111,8 +113,20 @@ describe('explain', () => {
     expect(explanation.decision).toBe('allow');
   });
 
+  test.each([
+    ['sandbox_paused', { status: 'paused' }],
+    ['sandbox_expired', { expiresAtMs: NOW_MS }],
+  ] as const)('%s goes before everything else', (code, state) => {
+    const explanation = explainExchange(
+      { ...snapshot, ...state },
+      head('GET https://api.example.com/'),
+      { ...context, intercept: 'intercept' },
+    );
+    expect(explanation).toMatchObject({ decision: 'deny', code, considered: [] });
+  });
+
   test('a tunnel is not looked into', () => {
-    const tunnel = { nowMs: NOW_MS, network: allowed, intercept: 'tunnel' } as const;
+    const tunnel = { ...context, intercept: 'tunnel' } as const;
     const explanation = explainExchange(snapshot, head('GET https://x.example/'), tunnel);
     expect(explanation).toMatchObject({ decision: 'tunnel', intercept: false });
     const reasons = new Set(explanation.considered.map(({ reason }) => reason));
@@ -122,7 +136,7 @@ describe('explain', () => {
   });
 
   test('a tunnel to a host of a secret says that the configuration forbids to read it', () => {
-    const tunnel = { nowMs: NOW_MS, network: allowed, intercept: 'tunnel' } as const;
+    const tunnel = { ...context, intercept: 'tunnel' } as const;
     const { message, considered } = explainExchange(
       snapshot,
       head('GET https://api.example.com/'),
