@@ -136,6 +136,12 @@ export class Http2Reset extends Error {
   }
 }
 
+/** The first value of a field in a flat array; names are in lower case. */
+export function fieldOf(lines: readonly string[], name: string): string | undefined {
+  const at = lines.findIndex((text, i) => i % 2 === 0 && text === name);
+  return at < 0 ? undefined : lines[at + 1];
+}
+
 /** Reads a stream to its end. Rejects with the reset code when it was reset. */
 export function readResponse(stream: ClientHttp2Stream): Promise<Http2Response> {
   return new Promise((resolve, reject) => {
@@ -163,8 +169,7 @@ export function readResponse(stream: ClientHttp2Stream): Promise<Http2Response> 
         body,
         trailers,
         interim,
-        field: (name) =>
-          head.fields[head.fields.findIndex((text, i) => i % 2 === 0 && text === name) + 1],
+        field: (name) => fieldOf(head.fields, name),
         text: () => body.toString('utf8'),
         json: () => JSON.parse(body.toString('utf8')) as unknown,
       });

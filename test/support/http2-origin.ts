@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import { createSecureServer, sensitiveHeaders } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { fieldOf } from './http2-client.ts';
 import type { TestLeaf } from './test-authority.ts';
 
 export interface RecordedStream {
@@ -16,7 +18,9 @@ export interface RecordedStream {
   readonly stream: ServerHttp2Stream;
   /** 1, 2, … in the order of sessions. */
   readonly session: number;
-  field(name: string): string | undefined;
+  /** CN of the client certificate that its session showed; `null` without one. */
+  readonly clientName: string | null;
+  readonly field: (name: string) => string | undefined;
 }
 
 export type StreamHandler = (stream: ServerHttp2Stream, record: RecordedStream) => void;
@@ -26,6 +30,14 @@ export interface Http2OriginOptions {
   /** By `:path` without its query; `*` for the rest. Default: 200 and the request body. */
   readonly handlers?: Readonly<Record<string, StreamHandler>>;
   readonly maxConcurrentStreams?: number;
+  /** PEM of the authority client certificates come from: one is asked for, none is accepted too. */
+  readonly clientCa?: string;
+}
+
+function clientNameOf({ session }: ServerHttp2Stream): string | null {
+  const socket = session?.socket as TLSSocket | undefined;
+  const name: unknown = socket?.getPeerCertificate().subject?.CN;
+  return typeof name === 'string' ? name : null;
 }
 
 const echo: StreamHandler = (stream) => {
@@ -39,13 +51,16 @@ export class Http2Origin implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
 
   private constructor(options: Http2OriginOptions) {
-    const { leaf, handlers = {} } = options;
+    const { leaf, handlers = {}, clientCa } = options;
     const sessions = new WeakMap<object, number>();
     let count = 0;
     this.#server = createSecureServer({
       cert: leaf.certPem,
       key: leaf.keyPem,
       settings: { maxConcurrentStreams: options.maxConcurrentStreams ?? 100 },
+      ...(clientCa === undefined
+        ? {}
+        : { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
     });
     this.#server.on('secureConnection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -66,7 +81,8 @@ export class Http2Origin implements AsyncDisposable {
           neverIndexed: (object as { [sensitiveHeaders]?: string[] })[sensitiveHeaders] ?? [],
           stream,
           session: sessions.get(stream.session ?? {}) ?? 0,
-          field: (name) => lines[lines.findIndex((text, i) => i % 2 === 0 && text === name) + 1],
+          clientName: clientNameOf(stream),
+          field: (name) => fieldOf(lines, name),
         };
         this.requests.push(record);
         const path = (record.field(':path') ?? '').replace(/\?.*$/s, '');
