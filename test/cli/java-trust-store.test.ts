@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeJavaTrustStore } from '../../cli/java-trust-store.ts';
+import { lacks } from '../support/missing-tools.ts';
 import { TestAuthority } from '../support/test-authority.ts';
 
 const bundle = [new TestAuthority('one'), new TestAuthority('two')].map((ca) => ca.caPem).join('');
@@ -39,9 +40,7 @@ describe('the trust store for the JVM', () => {
   });
 
   // The JVM of the machine is the better judge; without one the layout above has to do.
-  if (spawnSync('keytool', ['-help']).error !== undefined) return;
-
-  test('is read by the JVM of this machine', () => {
+  test.skipIf(lacks('keytool'))('is read by the JVM of this machine', () => {
     const directory = mkdtempSync(join(tmpdir(), 'sallyport-jks-'));
     try {
       const file = join(directory, 'trust.jks');

@@ -9,6 +9,7 @@ import path from 'node:path';
 const PACKAGES: Readonly<Record<string, string>> = {
   certtool: 'gnutls-bin',
   'gnutls-cli': 'gnutls-bin',
+  keytool: 'default-jdk-headless',
   prlimit: 'util-linux',
   script: 'bsdutils',
 };
