@@ -165,19 +165,19 @@ async function runByItself(language: Language): Promise<ProgramEnd> {
   return runInHome(home, command, [...args, `https://${HOST}`, `https://${OTHER}/`]);
 }
 
-for (const language of LANGUAGES) {
-  describe.skipIf(!present.includes(language))(`${language.language}`, () => {
-    test('behind `sallyport run`', async () => {
-      const { code, stdout, stderr } = await runBehindRun(language);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      await expectJob(language, stdout);
-    });
+describe.each(LANGUAGES)('$language', (language) => {
+  const isMissing = !present.includes(language);
 
-    if (language.relayOnly === true) return;
-    test('with the variables and files of the API', async () => {
-      const { code, stdout, stderr } = await runByItself(language);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      await expectJob(language, stdout);
-    });
+  test.skipIf(isMissing)('behind `sallyport run`', async () => {
+    const { code, stdout, stderr } = await runBehindRun(language);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    await expectJob(language, stdout);
   });
-}
+
+  if (language.relayOnly === true) return;
+  test.skipIf(isMissing)('with the variables and files of the API', async () => {
+    const { code, stdout, stderr } = await runByItself(language);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    await expectJob(language, stdout);
+  });
+});
