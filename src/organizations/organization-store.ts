@@ -17,7 +17,10 @@ export interface OrganizationStore {
   readWorkspace(organizationId: string, idOrName: string): Promise<Workspace | undefined>;
   /** ControlError `conflict` when the name is taken in the organization. */
   insertWorkspace(workspace: Workspace): Promise<void>;
-  /** ControlError `conflict` while a sandbox is in it, or when it is the last one; false when not there. */
+  /**
+   * Also out of the lists of secrets, where an empty one becomes `NONE`. ControlError `conflict` while a
+   * sandbox is in it, or when it is the last one; false when not there.
+   */
   deleteWorkspace(organizationId: string, id: string): Promise<boolean>;
   insertApiKey(key: ApiKey): Promise<void>;
   /** The one look-up that is not by organization: the hash is what names it. Expired ones are returned. */

@@ -108,6 +108,30 @@ describe('/workspaces', () => {
     expect((await admin.call('DELETE', '/workspaces/default')).status).toBe(409);
   });
 
+  test('one that ends is in no list of a secret any more; an empty list is NONE', async () => {
+    for (const name of ['ends', 'stays']) await admin.call('POST', '/workspaces', { name });
+    const { json: stays } = await admin.call('GET', '/workspaces');
+    const { id } = stays.find((one: { name: string }) => one.name === 'stays');
+    const secret = { value: 'not-a-real', provider: 'xai', allowed_workspaces_type: 'SOME' };
+    for (const [name, allowed] of [
+      ['both', ['ends', 'stays']],
+      ['only', ['ends']],
+    ]) {
+      await admin.call('POST', '/secrets', { ...secret, name, allowed_workspaces: allowed });
+    }
+    expect((await admin.call('DELETE', '/workspaces/ends')).status).toBe(204);
+    expect((await admin.call('GET', '/secrets/both')).json).toMatchObject({
+      allowed_workspaces_type: 'SOME',
+      allowed_workspaces: [id],
+    });
+    expect((await admin.call('GET', '/secrets/only')).json).toMatchObject({
+      allowed_workspaces_type: 'NONE',
+      allowed_workspaces: [],
+    });
+    const changed = await admin.call('PATCH', '/secrets/only', { description: 'still editable' });
+    expect(changed.status).toBe(200);
+  });
+
   test('a key narrowed to workspaces sees those; an operator changes none', async () => {
     await admin.call('POST', '/workspaces', { name: 'seen' });
     const body = { name: 'narrow', role: 'operator', workspaces: ['seen'] };

@@ -7,11 +7,13 @@ import { fromJsonOrNull, jsonOrNull } from '../columns.ts';
 import { isUniqueViolation } from '../constraint.ts';
 import type { Transaction } from '../database.ts';
 import type { ApiKeysTable, OrganizationsTable, WorkspacesTable } from '../tables.ts';
+import { removeWorkspaceMentions } from './workspace-mentions.ts';
 
 /** Roles that may manage keys: an organization always keeps one. */
 const MANAGING_ROLES: readonly Role[] = ['admin', 'root'];
 
-export function organizationQueries({ query }: Transaction): OrganizationStore {
+export function organizationQueries(transaction: Transaction): OrganizationStore {
+  const { query } = transaction;
   return {
     async insertOrganization(organization, workspace) {
       try {
@@ -125,6 +127,7 @@ export function organizationQueries({ query }: Transaction): OrganizationStore {
           message: 'There are sandboxes in this workspace; delete them first.',
         });
       }
+      await removeWorkspaceMentions(transaction, organizationId, id);
       const result = await query
         .deleteFrom('workspaces')
         .where('organization_id', '=', organizationId)
