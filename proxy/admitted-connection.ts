@@ -38,6 +38,10 @@ export class AdmittedConnection implements OpenConnection {
     };
   }
 
+  get tunnelledBytes(): number {
+    return this.kind === 'tunnel' ? this.#socket.bytesRead + this.#socket.bytesWritten : 0;
+  }
+
   get isClosedByPolicy(): boolean {
     return this.#isClosedByPolicy;
   }

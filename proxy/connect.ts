@@ -26,13 +26,7 @@ import { openTunnel } from './open-tunnel.ts';
 import { RESERVED_HOST } from './own-paths.ts';
 import { Reach } from './reach.ts';
 import type { Reached } from './reach.ts';
-import {
-  asRefusal,
-  connectRefusal,
-  ESTABLISHED,
-  rawResponse,
-  refusalResponse,
-} from './respond.ts';
+import { asRefusal, connectRefusal, ESTABLISHED, rawResponse, refusalResponse } from './respond.ts';
 import type { UnknownTokenWatch } from './unknown-token-watch.ts';
 
 export interface ConnectContext {

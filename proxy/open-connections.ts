@@ -22,6 +22,8 @@ export interface OpenConnection {
   readonly address: Address | null;
   /** The host that the TLS hello of a tunnel asked for, where that is checked. */
   readonly serverName: string | null;
+  /** Of a tunnel: how many in both directions so far. 0 for the others, whose exchanges tell more. */
+  readonly tunnelledBytes: number;
   /** Destroys it; the audit rows of what was on it say `closed_by_policy`. */
   closeByPolicy(): void;
 }
@@ -128,6 +130,15 @@ export class OpenConnections {
     let count = 0;
     for (const shelf of this.#shelves.values()) count += shelf.exchanges.size;
     return count;
+  }
+
+  /** In all tunnels that are open: while it changes, something is on its way in one of them. */
+  tunnelledBytes(): number {
+    let bytes = 0;
+    for (const shelf of this.#shelves.values()) {
+      for (const connection of shelf.connections) bytes += connection.tunnelledBytes;
+    }
+    return bytes;
   }
 
   #shelf(sandboxId: string): SandboxShelf {

@@ -127,6 +127,7 @@ function registerConnection(plane: DataPlane, holder: TokenHolder, socket: Socke
     holder,
     target: null,
     address: null,
+    tunnelledBytes: 0,
     closeByPolicy: () => socket.destroy(),
   });
   registered.set(socket, { holder, remove });

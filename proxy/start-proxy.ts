@@ -1,9 +1,11 @@
 /**
  * Starts the data plane: its listeners, inner server, policy watch. Closing it drains: no new connections or
- * requests, exchanges in flight may finish up to the drain time, then everything is ended.
+ * requests, exchanges in flight and tunnels in which bytes move may finish up to the drain time, then
+ * everything is ended.
  */
 import type { AddressInfo, Server } from 'node:net';
 import { StartError } from '../src/kernel/errors.ts';
+import { FIXED } from '../src/kernel/limits.ts';
 import type { DataPlane } from './data-plane.ts';
 import { InnerServer } from './inner-server.ts';
 import { Listener } from './listener.ts';
@@ -80,8 +82,9 @@ export async function startProxy(
     tlsServer?.close();
     listener.server.closeIdleConnections();
     inner.drain();
+    const busy = new BusyWatch(plane);
     const deadlineMs = plane.clock.monotonicMs() + plane.limits.drainTimeoutMs;
-    while (plane.open.exchangeCount() > 0 && plane.clock.monotonicMs() < deadlineMs) {
+    while (busy.isBusy() && plane.clock.monotonicMs() < deadlineMs) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
       if (isForced) break;
     }
@@ -101,6 +104,32 @@ export async function startProxy(
       return closing;
     },
   };
+}
+
+/**
+ * Whether something is on its way: an exchange, or bytes in a tunnel. Nobody knows what a tunnel carries, so
+ * one in which nothing moves for a while is taken for idle.
+ */
+class BusyWatch {
+  readonly #plane: Pick<DataPlane, 'open' | 'clock'>;
+  #bytes: number;
+  #movedMs: number;
+
+  constructor(plane: Pick<DataPlane, 'open' | 'clock'>) {
+    this.#plane = plane;
+    this.#bytes = plane.open.tunnelledBytes();
+    this.#movedMs = plane.clock.monotonicMs();
+  }
+
+  isBusy(): boolean {
+    const { clock, open } = this.#plane;
+    const bytes = open.tunnelledBytes();
+    const nowMs = clock.monotonicMs();
+    if (bytes !== this.#bytes) this.#movedMs = nowMs;
+    this.#bytes = bytes;
+    if (open.exchangeCount() > 0) return true;
+    return bytes > 0 && nowMs - this.#movedMs < FIXED.tunnelQuietMs;
+  }
 }
 
 function openTls(plane: DataPlane, listener: Listener, tls: TlsListenPlan): Server {

@@ -132,6 +132,8 @@ export const FIXED = {
   watchedAddressesMax: 10_000,
   /** Sandboxes whose requests of the last minute are remembered; the least recently active leave first. */
   meteredSandboxesMax: 20_000,
+  /** A tunnel without a byte for so long does not hold up a shutdown. */
+  tunnelQuietMs: SECOND,
   /** "Closed within 1 s" when a policy change takes something open away; half of it is the sweep. */
   policySweepMs: 500,
   /** A DNS answer is kept at least and at most this long, whatever its TTL says. */
