@@ -52,7 +52,8 @@ export function createOpenApiDocument(routes: readonly Route[]) {
       description:
         'Register secrets, create sandboxes, read what was done. Superserve’s secrets API, and more. ' +
         'In requests `null` stands for an absent field wherever a field is optional. HEAD answers as GET does, without a body; ' +
-        'a method that a path does not take is 405 `method_not_allowed` with `Allow`.',
+        'a method that a path does not take is 405 `method_not_allowed` with `Allow`; ' +
+        'a request head larger than `limits.head_bytes_max` is 431, without a body.',
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: '/' }],

@@ -33,6 +33,7 @@ let components: Components;
 beforeAll(async () => {
   scene = await startScene({
     names: [STAGED.host],
+    hosts: { 'hooks.example.com': '127.0.0.1:1' },
     env: { SALLYPORT_ROOT_KEY: ROOT_KEY },
     settings: { audit: { chain: 'on' } },
   });

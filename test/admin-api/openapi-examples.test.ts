@@ -17,6 +17,7 @@ import { resolveSchema } from '../support/json-schema.ts';
 import { startProduct, type Product } from '../support/product.ts';
 import {
   STAGED,
+  STAGED_HOSTS,
   stagedPath,
   stageOrganization,
   type StagedOrganization,
@@ -32,6 +33,7 @@ beforeAll(async () => {
   product = await startProduct({
     settings: { secrets: { allow_reveal: true }, audit: { chain: 'on' } },
     env: { SALLYPORT_ROOT_KEY: ROOT_KEY },
+    hosts: STAGED_HOSTS,
   });
   root = product.admin.withKey(ROOT_KEY);
   document = readDocument((await root.get('/openapi.json')).json);

@@ -10,6 +10,7 @@ import { resolveSchema, type Components } from '../support/json-schema.ts';
 import { callOperation } from '../support/operation-call.ts';
 import { startProduct, type Product } from '../support/product.ts';
 import {
+  STAGED_HOSTS,
   stagedPath,
   stageOrganization,
   type StagedOrganization,
@@ -109,6 +110,7 @@ beforeAll(async () => {
   product = await startProduct({
     settings: { secrets: { allow_reveal: true }, audit: { chain: 'on' } },
     env: { SALLYPORT_ROOT_KEY: ROOT_KEY },
+    hosts: STAGED_HOSTS,
   });
   root = product.admin.withKey(ROOT_KEY);
   ({ operations, components } = readDocument((await root.get('/openapi.json')).json));

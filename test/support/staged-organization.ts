@@ -37,6 +37,13 @@ export const STAGED = {
   workspaces: ['workspace1', 'workspace2', 'empty'],
 } as const;
 
+/** `egress.hosts` of a product that is staged: nobody is there, and nobody outside is asked. */
+export const STAGED_HOSTS: Readonly<Record<string, string>> = {
+  [STAGED.host]: '127.0.0.1:1',
+  'hooks.example.com': '127.0.0.1:1',
+  'api.example.com': '127.0.0.1:1',
+};
+
 /** `root`: a client with a root key. */
 export async function stageOrganization(
   root: AdminClient,
