@@ -81,6 +81,8 @@ const BEGINNING: readonly Step[] = [
   { kind: 'bind', name: 'g:x', sandbox: 1, envKey: 'K0', pin: null },
 ];
 
+const ENDING: Step = { kind: 'disable', name: 'g:x' };
+
 test('after any operations all faces and the proxy agree with the model', async () => {
   const seen = new Map<string, number>();
   const note = (outcomes: readonly string[]): void => {
@@ -91,7 +93,7 @@ test('after any operations all faces and the proxy agree with the model', async 
       fc.array(step, { minLength: 3, maxLength: STEPS_MAX, size: 'max' }),
       async (steps) => {
         const run = await ModelRun.start(scene);
-        for (const [index, one] of [...BEGINNING, ...steps].entries()) {
+        for (const [index, one] of [...BEGINNING, ...steps, ENDING].entries()) {
           await run.apply(one);
           await run.checkFaces();
           if (index % PROXY_EVERY === PROXY_EVERY - 1) note(await run.checkProxy());
