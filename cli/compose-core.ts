@@ -45,6 +45,7 @@ export async function composeCore(settings: Settings, masterKey: string | null):
   const clock = systemClock;
   const logger = createLogger(settings.log);
   const metrics = createMetrics();
+  let onUncertain = (): void => undefined;
   const store = await startStore({
     url: settings.store.url,
     dataDir: settings.dataDir,
@@ -53,9 +54,17 @@ export async function composeCore(settings: Settings, masterKey: string | null):
     onDuration: (operation, seconds) => {
       metrics.storeDuration(operation, seconds);
     },
+    onUncertain: () => {
+      onUncertain();
+    },
   });
   try {
-    return await composeOnStore({ settings, masterKey, clock, logger, metrics, store });
+    const core = await composeOnStore({ settings, masterKey, clock, logger, metrics, store });
+    onUncertain = () => {
+      logger.warn({}, 'a change may have been stored unsaid: all policy is read anew');
+      core.feed.forgetAll();
+    };
+    return core;
   } catch (error) {
     await store.close();
     throw error;

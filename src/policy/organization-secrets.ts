@@ -46,6 +46,11 @@ export class OrganizationSecrets {
   outdate(organizationId: string, secretId: string): void {
     this.#sets.get(organizationId)?.outdate(secretId);
   }
+
+  /** Any of them may have been. */
+  clear(): void {
+    this.#sets.clear();
+  }
 }
 
 class SecretSet {

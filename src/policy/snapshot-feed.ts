@@ -96,6 +96,19 @@ export class SnapshotFeed implements PolicyFeed, PolicyChanges {
     for (const sandboxId of sandboxIds) this.#notify(sandboxId, change.kind);
   }
 
+  /**
+   * Nothing that is known counts any more: something may have changed that nobody announced. What is open is
+   * judged anew by the sweep of the data plane, which finds no snapshot of it.
+   */
+  forgetAll(): void {
+    this.#snapshots.clear();
+    this.#snapshotLoads.outdateAll();
+    this.#tokens.clear();
+    this.#tokenLoads.outdateAll();
+    this.#ranges.outdate();
+    this.#organizationSecrets.clear();
+  }
+
   /** When the store cannot say who depends on a secret, everyone is taken to. */
   async #affectedBy(change: PolicyChange): Promise<readonly string[]> {
     if (change.kind !== 'secret') return [change.sandboxId];

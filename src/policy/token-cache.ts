@@ -36,6 +36,11 @@ export class TokenCache {
     this.#hashesOf.delete(sandboxId);
   }
 
+  clear(): void {
+    this.#holders.clear();
+    this.#hashesOf.clear();
+  }
+
   #unlist(holder: TokenHolder): void {
     const listed = this.#hashesOf.get(holder.sandboxId);
     listed?.delete(holder.tokenHash);

@@ -119,7 +119,8 @@ const FAULTS = [
     hint: 'Close the program that has it open, then start again.',
   },
   {
-    codes: ['SQLITE_FULL', 'ENOSPC', 'EDQUOT'],
+    // The first thing that grows is the index of the log.
+    codes: ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT', 'EFBIG'],
     message: (file: string) => `There is no space left for the database ${file}.`,
     hint: 'Free space on that disk, then start again.',
   },

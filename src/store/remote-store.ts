@@ -1,11 +1,12 @@
 /**
  * The store as seen from the main thread: each contract method is a message to the worker and a promise.
- * A call that is not answered in time, and every call once the worker is gone, rejects with StoreFailure:
- * nobody waits for a dead store. Runs no SQL and never blocks.
+ * A call that is not answered in time, and every call while the worker is gone, rejects with StoreFailure:
+ * nobody waits for a dead store. A write that was asked for and not answered may have been done all the same,
+ * and it says so. Runs no SQL and never blocks.
  */
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { FIXED } from '../kernel/limits.ts';
-import { CONTRACT_METHODS } from './contract-methods.ts';
+import { CONTRACT_METHODS, readMode } from './contract-methods.ts';
 import { StoreFailure, restoreError } from './messages.ts';
 import type { StoreAnswer, StoreRequest } from './messages.ts';
 import type { StoreContracts } from './store.ts';
@@ -14,13 +15,18 @@ interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout | undefined;
+  /** Others rely on knowing whether it was done. */
+  readonly isDurable: boolean;
 }
+
+type StoreWorker = Pick<Worker | MessagePort, 'postMessage'>;
 
 type Unnumbered<Request> = Request extends unknown ? Omit<Request, 'id'> : never;
 
 export class RemoteStore {
   readonly contracts: StoreContracts;
-  readonly #worker: Pick<Worker | MessagePort, 'postMessage'>;
+  #worker: StoreWorker;
+  readonly #onUncertain: () => void;
   readonly #onDuration: (operation: string, startedAtMs: number) => void;
   readonly #monotonicMs: () => number;
   readonly #pending = new Map<number, Pending>();
@@ -29,11 +35,14 @@ export class RemoteStore {
   #idle: (() => void) | undefined;
 
   constructor(options: {
-    readonly worker: Pick<Worker | MessagePort, 'postMessage'>;
+    readonly worker: StoreWorker;
     readonly monotonicMs: () => number;
     readonly onDuration: (operation: string, seconds: number) => void;
+    /** A caller was told that a durable write failed, and it may have been done. */
+    readonly onUncertain?: (() => void) | undefined;
   }) {
     this.#worker = options.worker;
+    this.#onUncertain = options.onUncertain ?? ((): void => undefined);
     this.#monotonicMs = options.monotonicMs;
     this.#onDuration = (operation, startedAtMs) =>
       options.onDuration(operation, (options.monotonicMs() - startedAtMs) / 1_000);
@@ -63,11 +72,13 @@ export class RemoteStore {
         timeoutMs === null
           ? undefined
           : setTimeout(() => {
-              this.#settle(id)?.reject(
+              const pending = this.#settle(id);
+              if (pending?.isDurable === true) this.#onUncertain();
+              pending?.reject(
                 new StoreFailure(`the store did not answer ${operation} within ${timeoutMs} ms`),
               );
             }, timeoutMs);
-      this.#pending.set(id, { resolve, reject, timer });
+      this.#pending.set(id, { resolve, reject, timer, isDurable: isDurable(request) });
     });
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage({ ...request, id });
@@ -82,10 +93,18 @@ export class RemoteStore {
     }
   }
 
-  /** The worker is gone: rejects every pending call and every later one. */
+  /** The worker is gone: rejects every pending call and every later one, until there is another. */
   fail(reason: string): void {
     this.#gone ??= new StoreFailure(reason);
-    for (const id of Array.from(this.#pending.keys())) this.#settle(id)?.reject(this.#gone);
+    const pending = Array.from(this.#pending.keys(), (id) => this.#settle(id));
+    if (pending.some((call) => call?.isDurable === true)) this.#onUncertain();
+    for (const call of pending) call?.reject(this.#gone);
+  }
+
+  /** Another worker took the place of one that is gone. */
+  revive(worker: StoreWorker): void {
+    this.#worker = worker;
+    this.#gone = undefined;
   }
 
   /** Resolves when no call is pending. */
@@ -117,4 +136,8 @@ export class RemoteStore {
     // Complete by the type of CONTRACT_METHODS.
     return Object.freeze(Object.fromEntries(contracts)) as StoreContracts;
   }
+}
+
+function isDurable(request: Unnumbered<StoreRequest>): boolean {
+  return request.kind === 'call' && readMode(request.contract, request.method) === 'durable';
 }

@@ -1,9 +1,10 @@
 /**
  * Starts the store: a worker thread that owns the database, and the contracts in front of it. Resolves
  * when the database is open and its schema current; otherwise rejects with a StartError that says which
- * file and what to do.
+ * file and what to do. A thread that ends by itself is followed by another; until then every call fails.
  */
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../kernel/clock.ts';
 import { StartError } from '../kernel/errors.ts';
@@ -23,39 +24,76 @@ export interface StoreOptions {
   readonly clock: Clock;
   /** `operation` as `secrets.readSecret`; from asking to the answer. */
   readonly onDuration?: (operation: string, seconds: number) => void;
+  /** A caller was told that a durable write failed, and it may have been done. */
+  readonly onUncertain?: () => void;
 }
+
+const REVIVE_MIN_MS = 100;
+const REVIVE_MAX_MS = 10_000;
 
 export async function startStore(options: StoreOptions): Promise<Store> {
   const file = databaseFile(options.url, options.dataDir);
-  const { worker, ended } = await openWorker({ file, nowMs: options.clock.nowMs() });
+  const { clock, logger } = options;
+  let opened = await openWorker({ file, nowMs: clock.nowMs() });
   const remote = new RemoteStore({
-    worker,
-    monotonicMs: () => options.clock.monotonicMs(),
+    worker: opened.worker,
+    monotonicMs: () => clock.monotonicMs(),
     onDuration: options.onDuration ?? (() => undefined),
+    onUncertain: options.onUncertain,
   });
-  let closing: Promise<void> | undefined;
-  worker.on('message', (answer: StoreAnswer) => remote.receive(answer));
-  worker.on('messageerror', () => remote.fail('the store sent what cannot be read'));
-  worker.on('error', (error) => {
-    options.logger.error({ err: error }, 'the store thread failed');
-    remote.fail('the store thread failed');
-  });
-  worker.on('exit', (code) => {
-    if (closing === undefined) options.logger.error({ code }, 'the store thread ended');
-    remote.fail('the store is closed');
-  });
+  const closing = new AbortController();
+  let closed: Promise<void> | undefined;
+  let reviving: Promise<void> | undefined;
+
+  function attach({ worker }: OpenedWorker): void {
+    worker.on('message', (answer: StoreAnswer) => remote.receive(answer));
+    worker.on('messageerror', () => {
+      remote.fail('the store sent what cannot be read');
+      void worker.terminate();
+    });
+    worker.on('error', (error) => {
+      logger.error({ err: error }, 'the store thread failed');
+      remote.fail('the store thread failed');
+    });
+    worker.on('exit', (code) => {
+      remote.fail('the store is closed');
+      if (closed !== undefined) return;
+      logger.error({ code }, 'the store thread ended; another is started');
+      reviving = revive();
+    });
+  }
+
+  /** Tries until there is a thread again. Never rejects. */
+  async function revive(): Promise<void> {
+    for (let waitMs = REVIVE_MIN_MS; ; waitMs = Math.min(2 * waitMs, REVIVE_MAX_MS)) {
+      await sleep(waitMs, undefined, { signal: closing.signal }).catch(() => undefined);
+      if (closing.signal.aborted) return;
+      try {
+        opened = await openWorker({ file, nowMs: clock.nowMs() });
+        break;
+      } catch (error) {
+        logger.error({ err: error }, 'the store thread could not be started; trying again');
+      }
+    }
+    attach(opened);
+    remote.revive(opened.worker);
+    logger.warn({}, 'the store thread runs again');
+  }
 
   async function close(): Promise<void> {
+    closing.abort();
+    await reviving;
     await remote.settled();
     try {
       // A thread that is gone has nothing left to close; its end was logged.
       if (!remote.isGone) await remote.ask('close', { kind: 'close' });
-      await ended;
+      await opened.ended;
     } finally {
-      await worker.terminate();
+      await opened.worker.terminate();
     }
   }
 
+  attach(opened);
   return {
     ...remote.contracts,
     async ping() {
@@ -65,8 +103,8 @@ export async function startStore(options: StoreOptions): Promise<Store> {
       await remote.ask('backup', { kind: 'backup', file: path.resolve(target) }, null);
     },
     close() {
-      closing ??= close();
-      return closing;
+      closed ??= close();
+      return closed;
     },
   };
 }

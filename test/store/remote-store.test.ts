@@ -48,6 +48,44 @@ describe('a store that is gone', () => {
     expect(await next).toBe('in time');
   });
 
+  test('says when a write may have been done that was not answered', async () => {
+    const uncertain: string[] = [];
+    const remote = new RemoteStore({
+      worker: { postMessage: () => undefined },
+      monotonicMs: () => performance.now(),
+      onDuration: () => undefined,
+      onUncertain: () => uncertain.push('said'),
+    });
+    const call = (contract: string, method: string, timeoutMs: number) =>
+      remote.ask(method, { kind: 'call', contract, method, args: [] }, timeoutMs);
+    await expect(call('policy', 'readTokenOwner', 5)).rejects.toThrow('did not answer');
+    await expect(call('audit', 'appendEvents', 5)).rejects.toThrow('did not answer');
+    expect(uncertain).toEqual([]);
+    await expect(call('secrets', 'deleteSecret', 5)).rejects.toThrow('did not answer');
+    expect(uncertain).toEqual(['said']);
+    const pending = call('secrets', 'updateSecret', 60_000);
+    remote.fail('gone');
+    await expect(pending).rejects.toThrow('gone');
+    expect(uncertain).toEqual(['said', 'said']);
+  });
+
+  test('answers again when another worker took its place', async () => {
+    const { remote, far, requests } = connected();
+    remote.fail('gone');
+    await expect(remote.ask('ping', { kind: 'ping' })).rejects.toThrow('gone');
+    const { port1, port2 } = new MessageChannel();
+    onTestFinished(() => port1.close());
+    port1.on('message', (answer: StoreAnswer) => remote.receive(answer));
+    port2.on('message', ({ id }: StoreRequest) => {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port, not a window
+      port2.postMessage({ kind: 'result', id, value: 'here' });
+    });
+    remote.revive(port1);
+    expect(await remote.ask('ping', { kind: 'ping' })).toBe('here');
+    expect(requests).toEqual([]);
+    far.close();
+  });
+
   test('does not let calls pile up: beyond the bound they fail at once (I7)', async () => {
     const { remote } = connected();
     const waiting = Array.from({ length: FIXED.storeCallsMax }, () =>

@@ -29,6 +29,7 @@ export interface ComposedScene extends AsyncDisposable {
   readonly admin: AdminClient;
   readonly proxy: Endpoint;
   readonly caPem: string;
+  readonly dataDirectory: string;
   readonly clientBytes: Buffer[];
   /** `secrets`: names by environment variable; `more`: other fields of `POST /sandboxes`. */
   createSandbox(
@@ -66,6 +67,7 @@ export async function composeScene(options: ComposedOptions): Promise<ComposedSc
     admin,
     proxy: { host, port: Number(port) },
     caPem: core.authority.caPem,
+    dataDirectory: settings.dataDir,
     clientBytes: [],
     createSandbox: async (secrets, more) => {
       const made = await admin.must('POST', '/sandboxes', {
