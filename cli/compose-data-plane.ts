@@ -2,7 +2,7 @@
  * Composes the data plane: from settings, policy, vault and trail to a listening proxy. Half of the
  * composition root; the other half is `compose.ts`.
  */
-import { networkInterfaces } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { probeOrigin } from '../proxy/probe.ts';
 import { startProxy } from '../proxy/start-proxy.ts';
 import type { RunningProxy } from '../proxy/start-proxy.ts';
@@ -16,6 +16,7 @@ import { createAddressGuard } from '../src/egress/address-guard.ts';
 import { createUpstream } from '../src/egress/create-upstream.ts';
 import { postOutside } from '../src/egress/post-outside.ts';
 import type { PostAnswer, PostRequest } from '../src/egress/post-outside.ts';
+import type { Resolver } from '../src/egress/resolve.ts';
 import { startResolver } from '../src/egress/resolver.ts';
 import { createUpgradeDialer } from '../src/egress/upgrade-exchange.ts';
 import type { ParentCredentials } from '../src/egress/connect-through.ts';
@@ -34,7 +35,7 @@ import type { ProbeAnswer } from '../src/secrets/secret-tester.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import type { UsageBook } from '../src/usage/usage-store.ts';
 import { parseHost } from '../src/wire/host.ts';
-import { composeDialer } from './compose-dialer.ts';
+import { composeDialer, composeResolver } from './compose-dialer.ts';
 import { composeProxyTls } from './compose-proxy-tls.ts';
 
 interface DataPlaneParts {
@@ -57,7 +58,7 @@ export interface ComposedDataPlane {
   readonly proxy: RunningProxy;
   /** The network half of every decision, for `explain`. */
   readonly network: NetworkEnvironment;
-  readonly resolver: ReturnType<typeof startResolver>;
+  readonly resolver: Resolver;
   /** What sandboxes have open and how much they asked for, for `explain`. */
   readonly open: OpenConnections;
   readonly meter: RequestMeter;
@@ -89,7 +90,7 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     listeners: () => listeners,
     localAddresses: readLocalAddresses,
   });
-  const resolver = startResolver({
+  const local = startResolver({
     hosts: egress.hosts,
     hostsFile: HOSTS_FILE,
     servers: egress.dns.servers,
@@ -97,7 +98,8 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     limits,
     clock,
   });
-  const dialer = composeDialer({ ...parts, guard, resolver });
+  const resolver = composeResolver({ settings, guard, resolver: local });
+  const dialer = composeDialer({ ...parts, guard, resolver: local });
   const http1Only = egress.http1Only.map((text) => parseHostPattern(text, 'any'));
   const upstream = createUpstream({
     dialer,
@@ -106,7 +108,8 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     isHttp1Only: (host) => http1Only.length > 0 && matchesAnyHost(http1Only, parseHost(host)),
   });
   const { mode, ports } = egress;
-  const network = { guard, defaultVerdict: egress.default, mode, ports };
+  const ownNames = readOwnNames(settings);
+  const network = { guard, defaultVerdict: egress.default, mode, ports, ownNames };
   if (mode === 'observe') {
     parts.logger.warn(
       { mode },
@@ -152,7 +155,7 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
     meter: plane.meter,
     addListener: (address) => listeners.push(address),
     upstreamConnections: () => upstream.connections,
-    post: (request) => postOutside({ resolver, guard, upstream }, request),
+    post: (request) => postOutside({ resolver, guard, ownNames, upstream }, request),
     probe: (snapshot, head, secretId) => probeOrigin(plane, snapshot, head, secretId),
     close: async () => {
       await proxy.close();
@@ -160,6 +163,12 @@ export async function composeDataPlane(parts: DataPlaneParts): Promise<ComposedD
       resolver.close();
     },
   };
+}
+
+/** What this instance is called; counts where the address of a name is not known. */
+function readOwnNames({ proxy }: Settings): ReadonlySet<string> {
+  const urls = proxy.publicUrl === null ? [] : [new URL(proxy.publicUrl).hostname];
+  return new Set([...urls, ...(proxy.tls?.names ?? []), hostname().toLowerCase()]);
 }
 
 function readLocalAddresses(): readonly string[] {

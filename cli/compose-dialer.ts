@@ -7,8 +7,9 @@ import type { ParentCredentials } from '../src/egress/connect-through.ts';
 import { createDialer } from '../src/egress/dial.ts';
 import type { Dialer } from '../src/egress/dial.ts';
 import { createParentProxy } from '../src/egress/parent-proxy.ts';
-import type { ParentProxy } from '../src/egress/parent-proxy.ts';
-import type { Resolver } from '../src/egress/resolve.ts';
+import type { ParentProxy, ParentProxyOptions } from '../src/egress/parent-proxy.ts';
+import { createParentNames } from '../src/egress/parent-names.ts';
+import type { LocalResolver, Resolver } from '../src/egress/resolve.ts';
 import { createTrust } from '../src/egress/trust.ts';
 import type { Trust } from '../src/egress/trust.ts';
 import type { Clock } from '../src/kernel/clock.ts';
@@ -20,9 +21,27 @@ import { parseHost } from '../src/wire/host.ts';
 import type { Authority } from '../src/wire/host.ts';
 import { readCidr } from '../src/wire/ranges.ts';
 
+export interface ResolverParts {
+  readonly settings: Settings;
+  readonly guard: AddressGuard;
+  readonly resolver: LocalResolver;
+}
+
+/** Who resolves the names of origins: we, or the parent proxy those it does not leave to us. */
+export function composeResolver(parts: ResolverParts): Resolver {
+  const { parentProxy } = parts.settings.egress;
+  if (parentProxy?.resolve !== 'parent') return parts.resolver;
+  return createParentNames({
+    ...parts,
+    authority: parseParentUrl(parentProxy.url).authority,
+    bypassHosts: parseBypass(parentProxy.bypass).hosts,
+  });
+}
+
 export interface DialerParts {
   readonly settings: Settings;
   readonly guard: AddressGuard;
+  /** Finds the parent proxy itself. */
   readonly resolver: Pick<Resolver, 'resolve'>;
   readonly parentCredentials: (() => Promise<ParentCredentials>) | null;
   readonly clock: Clock;
@@ -55,11 +74,9 @@ function composeParent(parts: DialerParts, trust: Trust): ParentProxy | null {
   const { parentProxy } = egress;
   if (parentProxy === null) return null;
   const { url, bypass, connectTo } = parentProxy;
-  const ranges = bypass.flatMap((entry) => readCidr(entry) ?? []);
-  const hosts = bypass.filter((entry) => readCidr(entry) === undefined);
   return createParentProxy({
     ...parseParentUrl(url),
-    bypass: { ranges, hosts: hosts.map((text) => parseHostPattern(text, 'any')) },
+    bypass: parseBypass(bypass),
     connectTo,
     fixedNames: new Set(Object.keys(egress.hosts).map((name) => parseHost(name).text)),
     credentials: parts.parentCredentials,
@@ -68,6 +85,12 @@ function composeParent(parts: DialerParts, trust: Trust): ParentProxy | null {
     trust,
     limits,
   });
+}
+
+function parseBypass(entries: readonly string[]): ParentProxyOptions['bypass'] {
+  const ranges = entries.flatMap((entry) => readCidr(entry) ?? []);
+  const names = entries.filter((entry) => readCidr(entry) === undefined);
+  return { ranges, hosts: names.map((text) => parseHostPattern(text, 'any')) };
 }
 
 /** The settings made sure that it is a bare http or https URL. */

@@ -68,8 +68,9 @@ async function judgeNetwork(
   const byName = decideNetwork(snapshot, target, null, parts.network);
   if (byName.verdict !== 'resolve' || !resolve) return byName;
   try {
-    const { addresses, dialPort } = await parts.resolver.resolve(head.host, snapshot.sandboxId);
-    return decideNetwork(snapshot, target, addresses, { ...parts.network, dialPort });
+    const found = await parts.resolver.resolve(head.host, snapshot.sandboxId);
+    const { addresses, dialPort, isByParent = false } = found;
+    return decideNetwork(snapshot, target, addresses, { ...parts.network, dialPort, isByParent });
   } catch (error) {
     if (error instanceof Refusal) return { verdict: 'refuse', refusal: error, matchRule: null };
     throw error;

@@ -81,7 +81,8 @@ async function readMismatch(parts: TunnelParts, socket: Socket): Promise<string 
     return null;
   }
   const snapshot = plane.feed.warmSnapshotOf(parts.snapshot.sandboxId) ?? parts.snapshot;
-  const end = { target, address: connection.address, dialPort: reached.origin.dialPort };
+  const { dialPort, isByParent = false } = reached.origin;
+  const end = { target, address: connection.address, dialPort, isByParent };
   const mismatch = decideServerName(snapshot, end, hello.serverName, plane);
   // Judged again when the rules change.
   if (mismatch === null) connection.serverName = hello.serverName;

@@ -176,7 +176,9 @@ function isDenied(
 ): boolean {
   if (address === null) return false;
   try {
-    return decideNetwork(snapshot, target, [address], plane.network).verdict === 'refuse';
+    const isByParent = plane.resolver.isByParent(target.host);
+    const environment = isByParent ? { ...plane.network, isByParent } : plane.network;
+    return decideNetwork(snapshot, target, [address], environment).verdict === 'refuse';
   } catch (error) {
     if (error instanceof Refusal) return true;
     throw error;

@@ -63,10 +63,9 @@ export class Reach {
     if (last !== null && last.snapshot === snapshot && last.resolution === resolution) {
       return last.reached;
     }
+    const { dialPort, isByParent = false } = resolution;
     const environment =
-      resolution.dialPort === null
-        ? this.#plane.network
-        : { ...this.#plane.network, dialPort: resolution.dialPort };
+      dialPort === null ? this.#plane.network : { ...this.#plane.network, dialPort, isByParent };
     const decision = decideNetwork(snapshot, this.#target, resolution.addresses, environment);
     return this.#accept(snapshot, decision, resolution);
   }
@@ -78,7 +77,7 @@ export class Reach {
       throw decision.refusal;
     }
     const reached = {
-      origin: this.#origin(snapshot, decision.addresses, resolution.dialPort),
+      origin: this.#origin(snapshot, decision.addresses, resolution),
       matchRule: decision.matchRule,
       observed: decision.observed,
     };
@@ -86,8 +85,10 @@ export class Reach {
     return reached;
   }
 
-  #origin(snapshot: Snapshot, addresses: readonly Address[], dialPort: number | null): Origin {
+  #origin(snapshot: Snapshot, addresses: readonly Address[], resolution: Resolution): Origin {
+    const { dialPort, isByParent } = resolution;
     return {
+      ...(isByParent === true ? { isByParent } : {}),
       organizationId: snapshot.organizationId,
       sandboxId: snapshot.sandboxId,
       scheme: this.#scheme,

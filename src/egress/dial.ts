@@ -24,7 +24,7 @@ interface DialOptions {
 }
 
 /** Where to, by checked addresses. */
-export type DialTarget = Pick<Origin, 'host' | 'port' | 'addresses' | 'dialPort'>;
+export type DialTarget = Pick<Origin, 'host' | 'port' | 'addresses' | 'dialPort' | 'isByParent'>;
 
 export interface Dialer {
   /** Rejects with Refusal `upstream_unreachable` or `upstream_timeout`. */

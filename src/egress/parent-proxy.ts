@@ -1,18 +1,14 @@
 /**
  * The proxy that egress goes through where the operator's network wants that (spec section 7): CONNECT for
  * everything, plain http too (RFC 9110 9.3.6). Its credentials go to it and to nobody else. It is asked for
- * the name, after the name's addresses were checked here, or for a checked address; what it does with a
- * name is its own (docs/LIMITS.md). Its own address is the operator's word, and never one of our listeners.
+ * the name, after the name's addresses were checked here, for a checked address, or for a name that only it
+ * can resolve; what it does with a name is its own (docs/LIMITS.md).
  */
-import type { Socket } from 'node:net';
-import { Refusal } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
-import type { AddressGuard } from '../policy/address-guard.ts';
 import { matchesAnyHost } from '../policy/host-pattern.ts';
 import type { HostPattern } from '../policy/host-pattern.ts';
 import type { Address } from '../wire/address.ts';
 import { formatAuthority, parseHost } from '../wire/host.ts';
-import type { Authority, Host } from '../wire/host.ts';
 import { isInCidr } from '../wire/ranges.ts';
 import type { Cidr } from '../wire/ranges.ts';
 import { connectThrough, ParentAnswer } from './connect-through.ts';
@@ -20,7 +16,8 @@ import type { ParentCredentials } from './connect-through.ts';
 import type { DialTarget } from './dial.ts';
 import { raceAddresses } from './race-addresses.ts';
 import type { RacedSocket } from './race-addresses.ts';
-import type { Resolution, Resolver } from './resolve.ts';
+import { resolveParent } from './parent-address.ts';
+import type { ParentLocator } from './parent-address.ts';
 import { secureSocket } from './secure-socket.ts';
 import type { Trust } from './trust.ts';
 
@@ -31,17 +28,14 @@ export interface ParentProxy {
   dial(target: DialTarget, signal: AbortSignal | undefined): Promise<RacedSocket>;
 }
 
-export interface ParentProxyOptions {
+export interface ParentProxyOptions extends ParentLocator {
   readonly scheme: 'http' | 'https';
-  readonly authority: Authority;
   readonly bypass: { readonly hosts: readonly HostPattern[]; readonly ranges: readonly Cidr[] };
   readonly connectTo: 'name' | 'address';
   /** Names of `egress.hosts`: what they stand for is known here only. */
   readonly fixedNames: ReadonlySet<string>;
   /** Asked for each connection; `null`: none are sent. Rejects with Refusal. */
   readonly credentials: (() => Promise<ParentCredentials>) | null;
-  readonly resolver: Pick<Resolver, 'resolve'>;
-  readonly guard: AddressGuard;
   readonly trust: Trust;
   readonly limits: Pick<Limits, 'connectTimeoutMs' | 'tlsHandshakeTimeoutMs' | 'tcpKeepAliveMs'>;
 }
@@ -53,7 +47,10 @@ export function createParentProxy(options: ParentProxyOptions): ParentProxy {
   };
 }
 
-function isBypassed({ bypass }: ParentProxyOptions, { host, addresses }: DialTarget): boolean {
+function isBypassed({ bypass }: ParentProxyOptions, target: DialTarget): boolean {
+  // Its addresses are the parent's.
+  if (target.isByParent === true) return false;
+  const { host, addresses } = target;
   if (matchesAnyHost(bypass.hosts, parseHost(host))) return true;
   const isInside = (address: Address) => bypass.ranges.some((range) => isInCidr(address, range));
   return bypass.ranges.length > 0 && addresses.every(isInside);
@@ -69,10 +66,10 @@ async function dial(
   const credentials = (await options.credentials?.()) ?? null;
   let refused: unknown;
   for (const { authority, address } of routesTo(options, target)) {
-    const socket = await openParent(options, signal);
+    const { socket, address: parent } = await openParent(options, target, signal);
     try {
       await connectThrough(socket, { ...options.limits, authority, credentials, signal });
-      return { socket, address };
+      return { socket, address: address ?? parent };
     } catch (error) {
       socket.on('error', ignoreError).destroy();
       if (!(error instanceof ParentAnswer) || !error.mayReachAnother) throw error;
@@ -84,18 +81,19 @@ async function dial(
 
 interface Route {
   readonly authority: string;
-  readonly address: Address;
+  /** `null`: not known here, so the parent's own counts. */
+  readonly address: Address | null;
 }
 
 function routesTo(options: ParentProxyOptions, target: DialTarget): readonly Route[] {
   const { host, port, addresses, dialPort } = target;
+  const byName = formatAuthority({ host: parseHost(host), port }, NO_PORT);
+  if (target.isByParent === true) return [{ authority: byName, address: null }];
   const [first] = addresses;
   // What `egress.hosts` says, the parent cannot know.
   const isKnownOutside = dialPort === port && !options.fixedNames.has(host);
   if (options.connectTo === 'name' && isKnownOutside && first !== undefined) {
-    return [
-      { authority: formatAuthority({ host: parseHost(host), port }, NO_PORT), address: first },
-    ];
+    return [{ authority: byName, address: first }];
   }
   return addresses.map((address) => {
     const literal = { host: parseHost(address.text), port: dialPort };
@@ -109,22 +107,20 @@ const NO_PORT = 0;
 /** A connection to the parent itself, verified where it speaks TLS. */
 async function openParent(
   options: ParentProxyOptions,
+  target: DialTarget,
   signal: AbortSignal | undefined,
-): Promise<Socket> {
-  const { authority, guard, limits, resolver, trust } = options;
-  const { host, port } = authority;
-  const { addresses, dialPort } = await resolveParent(resolver, host);
-  const own = addresses.find((address) => guard.classify(address, dialPort ?? port) === 'listener');
-  if (own !== undefined) {
-    throw new Refusal('upstream_unreachable', {
-      message: 'The parent proxy is this proxy itself.',
-      hint: 'The operator has to correct egress.parent_proxy.url.',
-    });
-  }
-  const target = { addresses, dialPort: dialPort ?? port, peer: 'parent proxy' as const };
-  const { socket } = await raceAddresses(target, limits, signal);
-  if (options.scheme === 'http') return socket;
-  return secureSocket(socket, {
+): Promise<RacedSocket> {
+  const { authority, limits, trust } = options;
+  const { addresses, dialPort } =
+    target.isByParent === true ? target : await resolveParent(options);
+  const { socket, address } = await raceAddresses(
+    { addresses, dialPort, peer: 'parent proxy' },
+    limits,
+    signal,
+  );
+  if (options.scheme === 'http') return { socket, address };
+  const { host } = authority;
+  const secured = await secureSocket(socket, {
     host: host.text,
     alpn: ['http/1.1'],
     trust,
@@ -133,27 +129,8 @@ async function openParent(
     peer: 'parent proxy',
     signal,
   });
+  return { socket: secured, address };
 }
-
-/** Whoever reads `dns_failed` thinks of the host that was asked for. */
-async function resolveParent(
-  resolver: ParentProxyOptions['resolver'],
-  host: Host,
-): Promise<Resolution> {
-  try {
-    return await resolver.resolve(host, PARENT_LOOKUPS);
-  } catch (cause) {
-    throw new Refusal('upstream_unreachable', {
-      message: 'The name of the parent proxy could not be resolved.',
-      hint: 'The operator has to look at egress.parent_proxy.url and egress.dns.',
-      auditDetail: 'name of the parent proxy not resolved',
-      cause,
-    });
-  }
-}
-
-/** Stands where look-ups are counted by sandbox. */
-const PARENT_LOOKUPS = 'parent proxy';
 
 function ignoreError(): void {
   // The failure is reported already; a socket without a listener would end the process.

@@ -6,13 +6,16 @@
 import { Readable } from 'node:stream';
 import { Refusal } from '../kernel/errors.ts';
 import type { AddressGuard } from '../policy/address-guard.ts';
+import { readInsideName } from '../policy/inside-name.ts';
 import { formatAuthority, parseHost } from '../wire/host.ts';
-import type { Resolver } from './resolve.ts';
+import type { Host } from '../wire/host.ts';
+import type { Resolution, Resolver } from './resolve.ts';
 import type { Upstream, UpstreamObserver, UpstreamRequest } from './upstream.ts';
 
 export interface PostParts {
   readonly resolver: Resolver;
   readonly guard: AddressGuard;
+  readonly ownNames: ReadonlySet<string>;
   readonly upstream: Pick<Upstream, 'dispatch'>;
 }
 
@@ -50,15 +53,9 @@ async function prepare(parts: PostParts, request: PostRequest): Promise<Upstream
   const defaultPort = scheme === 'https' ? 443 : 80;
   const port = url.port === '' ? defaultPort : Number(url.port);
   const host = parseHost(url.hostname.replace(/^\[|\]$/g, ''));
-  const { addresses, dialPort } = await parts.resolver.resolve(host, HOLDER);
-  const target = dialPort ?? port;
-  for (const address of addresses) {
-    const forbidden = parts.guard.classify(address, target);
-    if (forbidden === null) continue;
-    throw new Refusal('internal_address_denied', {
-      message: `The host is, or resolves to, an internal address (${forbidden}).`,
-    });
-  }
+  const resolution = await parts.resolver.resolve(host, HOLDER);
+  checkOutside(parts, host, port, resolution);
+  const { addresses, dialPort, isByParent } = resolution;
   const body = Buffer.from(request.body);
   return {
     origin: {
@@ -68,7 +65,8 @@ async function prepare(parts: PostParts, request: PostRequest): Promise<Upstream
       host: host.text,
       port,
       addresses,
-      dialPort: target,
+      dialPort: dialPort ?? port,
+      ...(isByParent === true ? { isByParent } : {}),
       clientIdentity: null,
     },
     protocol: 'http/1.1',
@@ -84,6 +82,24 @@ async function prepare(parts: PostParts, request: PostRequest): Promise<Upstream
     requestTrailers: null,
     replayable: false,
   };
+}
+
+/** By every address; by the name alone where only the parent proxy knows them. */
+function checkOutside(
+  { guard, ownNames }: PostParts,
+  host: Host,
+  port: number,
+  { addresses, dialPort, isByParent }: Resolution,
+): void {
+  const classes =
+    isByParent === true
+      ? [readInsideName(host, ownNames)]
+      : addresses.map((address) => guard.classify(address, dialPort ?? port));
+  const forbidden = classes.find((found) => found !== null);
+  if (forbidden === undefined) return;
+  throw new Refusal('internal_address_denied', {
+    message: `The host is, or resolves to, an internal address (${forbidden}).`,
+  });
 }
 
 function send(

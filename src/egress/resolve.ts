@@ -10,6 +10,8 @@ export interface Resolution {
   readonly addresses: readonly Address[];
   /** From `egress.hosts: name → address:port`: dial this port instead. */
   readonly dialPort: number | null;
+  /** Address and port are the parent proxy's: what the name stands for is known there only. */
+  readonly isByParent?: true;
 }
 
 export interface Resolver {
@@ -18,5 +20,13 @@ export interface Resolver {
    * (`dns_error` or `dns_timeout`).
    */
   resolve(host: Host, sandboxId: string): Resolution | Promise<Resolution>;
+  /** Is it left to the parent proxy to resolve (`egress.parent_proxy.resolve: parent`)? */
+  isByParent(host: Host): boolean;
   close(): void;
+}
+
+/** Resolves everything itself. */
+export interface LocalResolver extends Resolver {
+  /** What is known without asking a name server: literals, `egress.hosts`, `localhost`, hosts file. */
+  readFixed(host: Host): Resolution | undefined;
 }

@@ -15,7 +15,7 @@ import { readAddress } from '../wire/address.ts';
 import type { Host } from '../wire/host.ts';
 import { parseHostEntries, startHostsFile } from './hosts-file.ts';
 import type { HostsFile } from './hosts-file.ts';
-import type { Resolution, Resolver } from './resolve.ts';
+import type { LocalResolver, Resolution } from './resolve.ts';
 
 export interface ResolverOptions {
   /** `egress.hosts`: name → `address`, `address:port` or `[v6]:port`. */
@@ -53,11 +53,11 @@ const LOOPBACK: Resolution = {
 };
 
 /** Throws StartError when `hosts` or `servers` cannot be read. */
-export function startResolver(options: ResolverOptions): Resolver {
+export function startResolver(options: ResolverOptions): LocalResolver {
   return new CachingResolver(options);
 }
 
-class CachingResolver implements Resolver {
+class CachingResolver implements LocalResolver {
   readonly #limits: ResolverOptions['limits'];
   readonly #clock: Clock;
   readonly #entries: ReadonlyMap<string, Resolution>;
@@ -85,7 +85,11 @@ class CachingResolver implements Resolver {
     }
   }
 
-  resolve(host: Host, sandboxId: string): Resolution | Promise<Resolution> {
+  isByParent(): boolean {
+    return false;
+  }
+
+  readFixed(host: Host): Resolution | undefined {
     if (host.kind !== 'name') {
       return {
         addresses: [{ family: host.kind === 'ipv4' ? 4 : 6, text: host.text }],
@@ -93,11 +97,16 @@ class CachingResolver implements Resolver {
       };
     }
     const name = host.text;
-    const fixed = this.#entries.get(name);
-    if (fixed !== undefined) return fixed;
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) return entry;
     if (name === 'localhost' || name.endsWith('.localhost')) return LOOPBACK;
-    const listed = this.#hostsFile?.readHost(name);
-    if (listed !== undefined) return listed;
+    return this.#hostsFile?.readHost(name);
+  }
+
+  resolve(host: Host, sandboxId: string): Resolution | Promise<Resolution> {
+    const fixed = this.readFixed(host);
+    if (fixed !== undefined) return fixed;
+    const name = host.text;
     const known = this.#cache.get(name);
     if (known !== undefined && known.expiresMs > this.#clock.monotonicMs()) {
       return 'resolution' in known ? known.resolution : Promise.reject(dnsRefusal(known.failure));

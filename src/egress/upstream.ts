@@ -34,6 +34,8 @@ export interface Origin {
   readonly addresses: readonly Address[];
   /** Overrides `port` for dialling only (`egress.hosts: name → address:port`). */
   readonly dialPort: number;
+  /** `addresses` and `dialPort` are the parent proxy's, the one place that can resolve `host`. */
+  readonly isByParent?: true;
   /** `null`: none is shown. */
   readonly clientIdentity: ClientIdentity | null;
 }

@@ -3,8 +3,8 @@
  * answer is `resolve`, again with them. One deliberate difference in order: a *name* that its rules and
  * port already refuse is refused unresolved, because a DNS query is itself a way out. Literals meet the
  * address guard first. `egress.mode: observe` turns what rules, ports and the default refuse into an
- * allowance that says so; the guard always refuses. Never says an address to the client; that goes to
- * `auditDetail`.
+ * allowance that says so; the guard always refuses. Where only the parent proxy resolves, the name is judged
+ * alone (docs/decisions/0028). Never says an address to the client; that goes to `auditDetail`.
  */
 import { Refusal } from '../kernel/errors.ts';
 import type { Address } from '../wire/address.ts';
@@ -19,6 +19,7 @@ import {
   type NetworkEntry,
 } from './network-rules.ts';
 import { bindingsForHost } from './binding-index.ts';
+import { readInsideName } from './inside-name.ts';
 import type { CompiledBinding, Snapshot } from './snapshot.ts';
 
 export interface PortRange {
@@ -36,6 +37,10 @@ export interface NetworkEnvironment {
   readonly ports: readonly PortRange[];
   /** From `egress.hosts: name → address:port`: the port that is dialled, judged by the guard. */
   readonly dialPort?: number | null;
+  /** The addresses are the parent proxy's, which alone can resolve the name: the name is all there is to judge. */
+  readonly isByParent?: boolean;
+  /** Names of this instance itself. */
+  readonly ownNames?: ReadonlySet<string>;
 }
 
 /** `resolved`: every answer for the name, `null` before it was asked. Ignored for address literals. */
@@ -48,11 +53,18 @@ export function decideNetwork(
   const literal = literalAddress(target.host);
   const addresses = literal === null ? resolved : [literal];
   const guardPort = environment.dialPort ?? target.port;
+  const isByParent = literal === null && environment.isByParent === true;
+  if (isByParent) {
+    const inside = insideRefusal(target.host, environment);
+    if (inside !== null) return inside;
+  }
   if (literal !== null) {
     const internal = guardRefusal(environment.guard, [literal], guardPort);
     if (internal !== null) return internal;
   }
-  const named = decideByName(snapshot, target, literal === null, environment);
+  const named = isByParent
+    ? decideByNameAlone(snapshot, target, environment)
+    : decideByName(snapshot, target, literal === null, environment);
   const closed = named.verdict === 'refuse' ? named : portRefusal(snapshot, target, environment);
   if (closed !== null && environment.mode === 'enforce') return closed;
   const observed = closed === null ? null : observe(closed);
@@ -60,7 +72,7 @@ export function decideNetwork(
   if (addresses.length === 0) {
     return { verdict: 'refuse', refusal: new Refusal('dns_failed'), matchRule: null };
   }
-  if (literal === null) {
+  if (literal === null && !isByParent) {
     const internal = guardRefusal(environment.guard, addresses, guardPort);
     if (internal !== null) return internal;
   }
@@ -105,6 +117,40 @@ function decideByName(
   const everything = deny.find((entry) => entry.isEverything && coversPort(entry, port));
   if (everything !== undefined) return hostDenied(everything);
   return refusalWithoutMatch(snapshot, target, environment) ?? { verdict: 'open' };
+}
+
+/** All steps without an address (docs/decisions/0028): an entry that needs one refuses what reaches it. */
+function decideByNameAlone(
+  snapshot: Snapshot,
+  target: Authority,
+  environment: NetworkEnvironment,
+): NameDecision {
+  const named = decideByName(snapshot, target, true, environment);
+  if (named.verdict !== 'open') return named;
+  const { allow, deny } = snapshot.network;
+  const isRange = (entry: NetworkEntry) => entry.range !== null && coversPort(entry, target.port);
+  const everything = allow.find((entry) => entry.isEverything && isRange(entry));
+  if (everything !== undefined) {
+    return { verdict: 'allow', matchRule: `allow_out: ${everything.text}` };
+  }
+  const allowed = allow.find(isRange);
+  if (allowed !== undefined) return notJudged('host_not_allowed', 'allow_out', allowed);
+  const denied = deny.find(isRange);
+  if (denied !== undefined) return notJudged('host_denied', 'deny_out', denied);
+  const refused = refusalWithoutMatch(snapshot, target, environment);
+  return refused ?? { verdict: 'allow', matchRule: defaultRule(snapshot, target, environment) };
+}
+
+function notJudged(
+  code: 'host_denied' | 'host_not_allowed',
+  list: 'allow_out' | 'deny_out',
+  { text }: NetworkEntry,
+): Refused {
+  const refusal = new Refusal(code, {
+    message: `Only the parent proxy resolves this host, so ${text} in ${list} cannot be judged.`,
+    hint: 'Name the host in allow_out, or have the operator resolve it here (egress.hosts, egress.parent_proxy.bypass or resolve).',
+  });
+  return { verdict: 'refuse', refusal, matchRule: `${list}: ${text}` };
 }
 
 /** Steps 3 to 6 for what the name left open. `addresses` passed the guard. */
@@ -218,6 +264,22 @@ function guardRefusal(
   }
   return null;
 }
+
+/** What stands for the guard where no address is known. */
+function insideRefusal(host: Host, { ownNames }: NetworkEnvironment): Refused | null {
+  const inside = readInsideName(host, ownNames ?? NO_NAMES);
+  if (inside === null) return null;
+  const refusal = new Refusal('internal_address_denied', {
+    message: `The name is one for the inside of a network (${inside}), and its address is not known here.`,
+    hint:
+      inside === 'listener'
+        ? guardHint(inside)
+        : 'An operator can give its address in egress.hosts, or list it in egress.parent_proxy.bypass.',
+  });
+  return { verdict: 'refuse', refusal, matchRule: `guard: ${inside}` };
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
 
 function guardHint(internal: AddressClass): string {
   if (internal === 'listener') return 'The listeners of this proxy are never reached through it.';

@@ -17,12 +17,14 @@ export interface TunnelEnd {
   readonly address: Address;
   /** The port it is connected to: another one with `egress.hosts: name → address:port`. */
   readonly dialPort: number;
+  /** The address is the parent proxy's. */
+  readonly isByParent?: boolean;
 }
 
 /** Why not, for the audit row; `null`: it may. */
 export function decideServerName(
   snapshot: Snapshot,
-  { target, address, dialPort }: TunnelEnd,
+  { target, address, dialPort, isByParent = false }: TunnelEnd,
   serverName: string,
   context: {
     readonly network: NetworkEnvironment;
@@ -33,7 +35,7 @@ export function decideServerName(
   if (host === undefined) return 'the server name of the TLS hello is no host';
   if (host.text === target.host.text) return null;
   const named = { host, port: target.port };
-  const environment = { ...context.network, mode: 'enforce', dialPort } as const;
+  const environment = { ...context.network, mode: 'enforce', dialPort, isByParent } as const;
   const decision = decideNetwork(snapshot, named, [address], environment);
   if (decision.verdict === 'refuse') return `${host.text}: ${decision.refusal.code}`;
   if (decideIntercept(snapshot, named, context.neverIntercept) === 'intercept') {

@@ -59,6 +59,7 @@ export function assembleSettings(parsed: ReadonlyMap<string, unknown>, cwd: stri
         passwordSecret: read('egress.parent_proxy.password_secret'),
         bypass: read('egress.parent_proxy.bypass'),
         connectTo: read('egress.parent_proxy.connect_to'),
+        resolve: read('egress.parent_proxy.resolve'),
       }),
       hosts: read('egress.hosts'),
       dns: { servers: read('egress.dns.servers'), mode: read('egress.dns.mode') },
@@ -145,8 +146,14 @@ function parentProxy({ url, ...rest }: ParentProxyParts): ParentProxySettings | 
       'Set both egress.parent_proxy.username and egress.parent_proxy.password_secret, or neither.',
     );
   }
+  if (rest.resolve === 'parent' && rest.connectTo === 'address') {
+    throw new StartError(
+      'egress.parent_proxy.connect_to: expected name, because egress.parent_proxy.resolve is parent.',
+      'Only names that are resolved here can be asked for by address: set one of the two back.',
+    );
+  }
   if (url !== null) return { url, ...rest };
-  if (username === null && rest.bypass.length === 0) return null;
+  if (username === null && rest.bypass.length === 0 && rest.resolve === 'here') return null;
   throw new StartError(
     'egress.parent_proxy.url: expected a URL, because other settings of egress.parent_proxy are set.',
     'Set egress.parent_proxy.url, or remove them.',

@@ -174,6 +174,12 @@ export const SETTINGS = {
     'name',
     'What it is asked for: the name (it resolves again), or the address that was checked here.',
   ),
+  'egress.parent_proxy.resolve': row(
+    'text',
+    oneOf(['here', 'parent']),
+    'here',
+    'Who resolves names. `parent`: names without an address here are judged by name alone.',
+  ),
   'egress.hosts': row(
     'map',
     hostsMap,

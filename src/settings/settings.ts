@@ -35,6 +35,8 @@ export interface ParentProxySettings {
   /** Host patterns, addresses and CIDRs. */
   readonly bypass: readonly string[];
   readonly connectTo: 'name' | 'address';
+  /** `parent` excludes `connectTo: address`. */
+  readonly resolve: 'here' | 'parent';
 }
 
 export interface Settings {

@@ -28,6 +28,7 @@ describe('the parent proxy', () => {
       passwordSecret: 'corp',
       bypass: ['*.corp.example', '10.0.0.0/8', 'fd00::1'],
       connectTo: 'address',
+      resolve: 'here',
     });
   });
 
@@ -40,6 +41,12 @@ describe('the parent proxy', () => {
     ['a bypass without a URL', { bypass: ['a.example'] }, `${PARENT}.url`],
     ['a bypass that is nothing', { url: 'http://p:1', bypass: ['a b'] }, 'CIDR'],
     ['another choice', { url: 'http://p:1', connect_to: 'both' }, 'name, address'],
+    ['resolving there without a URL', { resolve: 'parent' }, `${PARENT}.url`],
+    [
+      'an address of what is resolved there',
+      { url: 'http://p:1', resolve: 'parent', connect_to: 'address' },
+      `${PARENT}.connect_to`,
+    ],
   ])('%s is refused', (_, settings, why) => {
     const flags = Object.fromEntries(
       Object.entries(settings).map(([key, value]) => [`${PARENT}.${key}`, value]),
