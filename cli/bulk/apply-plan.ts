@@ -10,6 +10,7 @@ import { isRecord } from './record.ts';
 import { planSandboxes } from './sandbox-plan.ts';
 import { planSecrets } from './secret-plan.ts';
 import type { BulkState } from './state.ts';
+import { WorkspaceUse } from './workspace-use.ts';
 
 export interface ApplyPlanInput {
   readonly document: BulkDocument;
@@ -58,6 +59,7 @@ export function planApply(input: ApplyPlanInput): Step[] {
         state,
         secretNames,
         workspaceNames,
+        use: new WorkspaceUse(state, document.secrets ?? []),
       },
       faults,
     ),

@@ -12,6 +12,7 @@ import { envKeyOf } from '../secret-reference.ts';
 import { bindingsOfAnswer } from './binding.ts';
 import { changedFields, definitionOf, placementFields } from './secret-fields.ts';
 import type { BulkState, GroupAnswer } from './state.ts';
+import { WorkspaceUse } from './workspace-use.ts';
 
 export interface ExportedDocument {
   readonly document: Readonly<Record<string, unknown>>;
@@ -21,6 +22,7 @@ export interface ExportedDocument {
 
 export function exportDocument(state: BulkState): ExportedDocument {
   const workspaceNames = new Map(state.workspaces.map(({ id, name }) => [id, name]));
+  const use = new WorkspaceUse(state);
   const variables = new Set<string>();
   const catalogue = loadCatalogue();
   const counts = new Map<string, number>();
@@ -34,12 +36,29 @@ export function exportDocument(state: BulkState): ExportedDocument {
       secrets: byName([...state.secrets.values()]).map((answer) =>
         exportSecret(answer, definitionOf(answer, workspaceNames), { catalogue, variables }),
       ),
-      sandboxes: byName(sandboxes).map((sandbox) => exportSandbox(sandbox, workspaceNames)),
+      sandboxes: byName(sandboxes).map((sandbox) => exportSandbox(sandbox, workspaceNames, use)),
     },
-    leftOut: [...counts]
-      .filter(([, count]) => count > 1)
-      .map(([name, count]) => `${count} sandboxes with the name ${name}`),
+    leftOut: [
+      ...[...counts]
+        .filter(([, count]) => count > 1)
+        .map(
+          ([name, count]) =>
+            `${count} sandboxes with the name ${name}, which no document can tell apart`,
+        ),
+      ...sandboxes.flatMap((sandbox) => describeUnused(sandbox, use)),
+    ],
   };
+}
+
+/** What is bound and may not be used any more: nobody could bind it again. */
+function describeUnused(sandbox: SandboxAnswer, use: WorkspaceUse): string[] {
+  const { name, workspace_id: workspaceId } = sandbox;
+  return bindingsOfAnswer(sandbox)
+    .filter(({ secretName }) => !use.isAllowed(secretName, workspaceId))
+    .map(
+      ({ envKey, secretName }) =>
+        `${envKey} of sandbox ${name}: its workspace may not use ${secretName} any more`,
+    );
 }
 
 function exportGroup({ name, integrationId, manifest }: GroupAnswer): Record<string, unknown> {
@@ -100,11 +119,12 @@ function nextVariable(name: string, variables: Set<string>): string {
 function exportSandbox(
   sandbox: SandboxAnswer,
   workspaceNames: ReadonlyMap<string, string>,
+  use: WorkspaceUse,
 ): Record<string, unknown> {
-  const { network, limits } = sandbox;
-  const bindings = bindingsOfAnswer(sandbox).toSorted((one, other) =>
-    one.envKey < other.envKey ? -1 : 1,
-  );
+  const { network, limits, workspace_id: workspaceId } = sandbox;
+  const bindings = bindingsOfAnswer(sandbox)
+    .filter(({ secretName }) => use.isAllowed(secretName, workspaceId))
+    .toSorted((one, other) => (one.envKey < other.envKey ? -1 : 1));
   const isPlain = bindings.every(({ inject }) => inject === 'auto');
   const fields: readonly (readonly [string, unknown, unknown])[] = [
     ['description', sandbox.description, null],

@@ -17,6 +17,7 @@ import type { DocumentFaults } from './document.ts';
 import type { Step } from './plan.ts';
 import { isRecord } from './record.ts';
 import type { BulkState } from './state.ts';
+import type { WorkspaceUse } from './workspace-use.ts';
 
 export interface SandboxPlanInput {
   /** As parsed, and as written: requests carry what was written. */
@@ -26,6 +27,7 @@ export interface SandboxPlanInput {
   /** Names of the secrets there will be. */
   readonly secretNames: ReadonlySet<string>;
   readonly workspaceNames: ReadonlySet<string>;
+  readonly use: WorkspaceUse;
 }
 
 export function planSandboxes(input: SandboxPlanInput, faults: DocumentFaults): Step[] {
@@ -39,7 +41,11 @@ export function planSandboxes(input: SandboxPlanInput, faults: DocumentFaults): 
     const fields = isRecord(written) ? written : {};
     const known = input.state.sandboxes.filter(({ name }) => name === sandbox.name);
     const [before] = known;
-    if (before === undefined) return [creation(sandbox, fields)];
+    if (before === undefined) {
+      const wanted = bindingsOf(sandbox);
+      checkUse(input, wanted, { path, workspace: sandbox.workspace }, faults);
+      return [creation(sandbox, fields)];
+    }
     if (known.length > 1) {
       faults.add(`${path}.name`, `${known.length} sandboxes have this name`);
       return [];
@@ -69,6 +75,22 @@ function checkSandbox(
     } else if ((version ?? 1) > 1 && !input.state.secrets.has(secretName)) {
       faults.add(place, `${reference} names a version that a new secret does not have`);
     }
+  }
+}
+
+/** As the server judges a new binding. */
+function checkUse(
+  { use }: SandboxPlanInput,
+  added: readonly Binding[],
+  place: { readonly path: string; readonly workspace: string | undefined },
+  faults: DocumentFaults,
+): void {
+  for (const { envKey, secretName, reference } of added) {
+    if (use.isAllowed(secretName, place.workspace)) continue;
+    faults.add(
+      `${place.path}.secrets.${envKey}`,
+      `${reference} may not be used in the workspace ${use.nameOf(place.workspace)}`,
+    );
   }
 }
 
@@ -117,11 +139,12 @@ function change(
   );
   const wanted = sandbox.secrets === undefined ? null : bindingsOf(sandbox);
   const present = bindingsOfAnswer(before);
-  const gone = wanted === null ? [] : present.filter((one) => !holds(wanted, one));
   const added = wanted === null ? [] : wanted.filter((one) => !holds(present, one));
+  checkUse(input, added, { path, workspace: before.workspace_id }, faults);
+  const gone = wanted === null ? [] : detached(input, before, wanted, added);
   const details = [
     ...Object.keys(patch),
-    ...gone.map(({ envKey }) => `detach ${envKey}`),
+    ...gone.map((envKey) => `detach ${envKey}`),
     ...added.map((binding) => `attach ${formatBinding(binding)}`),
   ];
   if (details.length === 0) return [];
@@ -130,10 +153,28 @@ function change(
   const run = async (admin: AdminClient): Promise<void> => {
     const doing = `changing sandbox ${name}`;
     if (Object.keys(patch).length > 0) await admin.patch(doing, `/sandboxes/${id}`, patch);
-    for (const { envKey } of gone) await admin.delete(doing, `/sandboxes/${id}/secrets/${envKey}`);
+    for (const envKey of gone) await admin.delete(doing, `/sandboxes/${id}/secrets/${envKey}`);
     for (const binding of added) await attach(admin, name, id, binding);
   };
   return [{ action: 'change', kind: 'sandbox', name, details, run }];
+}
+
+/** Variables of bindings that work and are not wanted, and of dead ones in the way of a new one. */
+function detached(
+  { use }: SandboxPlanInput,
+  before: SandboxAnswer,
+  wanted: readonly Binding[],
+  added: readonly Binding[],
+): string[] {
+  const unwanted = bindingsOfAnswer(before).filter(
+    (one) => !holds(wanted, one) && use.isAllowed(one.secretName, before.workspace_id),
+  );
+  const inTheWay = before.secrets.filter(({ env_key: envKey }) =>
+    added.some((one) => one.envKey === envKey),
+  );
+  return [
+    ...new Set([...unwanted.map((one) => one.envKey), ...inTheWay.map((one) => one.env_key)]),
+  ];
 }
 
 /** Fields that PATCH takes and that differ. */

@@ -22,9 +22,7 @@ async function exportAll(terminal: Terminal, options: ExportOptions): Promise<vo
   await withAdmin(terminal, options, async (admin) => {
     const { document, leftOut } = exportDocument(await readBulkState(admin));
     for (const what of leftOut) {
-      terminal.stderr.write(
-        `sallyport: left out: ${formatText(what)}, which no document can tell apart\n`,
-      );
+      terminal.stderr.write(`sallyport: left out: ${formatText(what)}\n`);
     }
     if (options.json === true || options.format === 'json') printJson(terminal, document);
     else terminal.stdout.write(stringify(document));

@@ -481,6 +481,40 @@ describe('export', () => {
     expect(nothing.stdout).toBe('0 to create, 0 to change, 0 to delete\nnothing to do\n');
   });
 
+  test('a binding its workspace may not use any more: left out, said to be, and not in the way', async () => {
+    const none = { name: 'shut', value: mintValue(), provider: 'xai' };
+    await product.admin.must('POST', '/secrets', none);
+    await product.admin.must('POST', '/sandboxes', { name: 'kept', secrets: { SHUT: 'shut' } });
+    await product.admin.must('PATCH', '/secrets/shut', { allowed_workspaces_type: 'NONE' });
+    const { stdout, stderr } = await sallyport(['export']);
+    expect(stderr).toContain('left out: SHUT of sandbox kept: its workspace may not use shut');
+    const nothing = await sallyport(['apply', write('shut.yaml', stdout), '--yes', '--prune']);
+    expect(nothing.stdout).toBe('0 to create, 0 to change, 0 to delete\n');
+
+    const asked = [{ name: 'new', secrets: { SHUT: 'shut' } }];
+    const file = write('asked.yaml', stringify({ sallyport: 1, sandboxes: asked }));
+    const refused = await sallyport(['apply', file, '--yes']);
+    expect(refused.code).toBe(8);
+    expect(refused.stderr).toContain(
+      'sandboxes[0].secrets.SHUT: shut may not be used in the workspace default',
+    );
+  });
+
+  test('a secret made again is bound again where the one before was', async () => {
+    const again = { name: 'again', value: mintValue(), provider: 'xai' };
+    await product.admin.must('POST', '/secrets', again);
+    const box = { name: 'rebound', secrets: { AGAIN: 'again' } };
+    await product.admin.must('POST', '/sandboxes', box);
+    await product.admin.must('DELETE', '/secrets/again');
+    await product.admin.must('POST', '/secrets', again);
+    const file = write('rebound.yaml', stringify({ sallyport: 1, sandboxes: [box] }));
+    const done = await sallyport(['apply', file, '--yes']);
+    expect([done.stderr, done.code]).toEqual(['', 0]);
+    expect(done.stdout).toContain('~ sandbox rebound: detach AGAIN, attach AGAIN=again');
+    const nothing = await sallyport(['apply', file]);
+    expect(nothing.stdout).toContain('nothing to do');
+  });
+
   test('sandboxes that share a name are left out, and said to be', async () => {
     for (const _ of [1, 2]) await product.admin.must('POST', '/sandboxes', { name: 'twin' });
     const { stdout, stderr } = await sallyport(['export']);
