@@ -31,8 +31,9 @@ export const authoritySchema = z
   .object({
     phase: z.enum(['steady', 'overlap', 'switched']),
     active: rootSchema,
-    next: rootSchema.nullable(),
-    retired: rootSchema.nullable(),
+    // A union, because `nullable` of a named schema is written as one that takes no null.
+    next: z.union([rootSchema, z.null()]),
+    retired: z.union([rootSchema, z.null()]),
     switch_at: timeOutput.nullable(),
   })
   .openapi('CertificateAuthority');

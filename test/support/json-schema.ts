@@ -29,14 +29,23 @@ export function resolveSchema(schema: Schema, components: Components): Schema {
   if (typeof ref === 'string') {
     const named = components[ref.slice(REF.length)];
     if (!ref.startsWith(REF) || named === undefined) throw new Error(`nothing is at ${ref}`);
-    return { ...resolveSchema(named, components), ...own };
+    // What stands beside a reference narrows it, as a part of `allOf` would.
+    return mergeSchemas([resolveSchema(named, components), own]);
   }
   if (!Array.isArray(allOf)) return schema;
-  const parts = [own, ...allOf].map((part: Schema) => resolveSchema(part, components));
+  return mergeSchemas([own, ...allOf].map((part: Schema) => resolveSchema(part, components)));
+}
+
+/** What fits all of them. */
+function mergeSchemas(parts: readonly Schema[]): Schema {
+  const kinds = parts.flatMap(({ type }) => (type === undefined ? [] : [[type].flat()]));
+  const type = kinds[0]?.filter((kind) => kinds.every((some) => some.includes(kind)));
+  const fields = parts.flatMap(({ properties }) => properties ?? []);
   return {
     ...Object.assign({}, ...parts),
-    properties: Object.assign({}, ...parts.map((part) => part['properties'] ?? {})),
-    required: parts.flatMap((part) => part['required'] ?? []),
+    ...(type === undefined ? {} : { type }),
+    ...(fields.length === 0 ? {} : { properties: Object.assign({}, ...fields) }),
+    required: parts.flatMap(({ required }) => required ?? []),
   };
 }
 
