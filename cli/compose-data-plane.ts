@@ -66,7 +66,7 @@ export interface ComposedDataPlane {
   addListener(address: ListenerAddress): void;
   upstreamConnections(): number;
   /** One request with a secret that nobody's client sent. */
-  probe(snapshot: Snapshot, head: RequestHead, secretId: string): Promise<ProbeAnswer>;
+  readonly probe: (snapshot: Snapshot, head: RequestHead, secretId: string) => Promise<ProbeAnswer>;
   /** One request of the control plane. */
   post(request: PostRequest): Promise<PostAnswer>;
   /** Drains the proxy, then ends what led outside. */
