@@ -139,8 +139,8 @@ function readReason(error: Error): string {
 const HINTS: Readonly<Record<string, string>> = {
   auth_failed: 'Put the admin key into SALLYPORT_API_KEY, or its file into --api-key-file.',
   bad_request: 'Add --help for what is possible; docs/guides/cli.md says more.',
-  conflict: 'Look at what is there with `list` or `show`, or take another name.',
-  forbidden: 'The key is valid but its role does not allow this.',
+  conflict: 'The sentence says what is in the way; `list` and `show` tell what is there.',
+  forbidden: 'The key is valid; if the sentence does not say why, its role does not allow this.',
   internal_error: 'The log of the server says what happened.',
   not_found: '`sallyport secret list` and `sallyport sandbox list` show what exists.',
   secret_not_found: '`sallyport secret list` shows what exists.',

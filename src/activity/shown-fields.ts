@@ -73,6 +73,18 @@ export function showWebhook(webhook: Webhook): ShownFields {
   return { ...shown, disabled };
 }
 
+/** Every role reads events, only admins read webhooks: path and query of a URL are often a credential. */
+export function hideUrlPath(url: string): string {
+  const origin = URL.parse(url)?.origin ?? '';
+  return url === origin || url === `${origin}/` ? url : `${origin}/…`;
+}
+
+/** What changed of a webhook, after whole URLs were compared. */
+export function hideUrlPaths(shown: ShownFields): ShownFields {
+  const { url } = shown;
+  return typeof url === 'string' ? { ...shown, url: hideUrlPath(url) } : shown;
+}
+
 export function showSecret(secret: Secret): ShownFields {
   const endsAtMs = secret.overlap?.endsAtMs ?? null;
   const { auth } = secret;

@@ -5,7 +5,7 @@
  */
 import type { DeedRecorder } from '../activity/activity-journal.ts';
 import type { ActivityAction } from '../activity/activity.ts';
-import { showChange, showWebhook } from '../activity/shown-fields.ts';
+import { hideUrlPath, hideUrlPaths, showChange, showWebhook } from '../activity/shown-fields.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
 import { fieldError } from '../kernel/field-error.ts';
@@ -198,8 +198,9 @@ export class WebhookService {
       this.#deps.activity.recordDone(actor, {
         action,
         targetId: target?.id ?? '',
-        targetName: target?.url ?? '',
-        ...shown,
+        targetName: hideUrlPath(target?.url ?? ''),
+        before: shown.before && hideUrlPaths(shown.before),
+        after: shown.after && hideUrlPaths(shown.after),
       }),
     ]);
   }

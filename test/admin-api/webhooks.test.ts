@@ -53,6 +53,23 @@ test('created, listed, read, changed, deleted; the signing secret once', async (
   expect((await admin.readDatabase()).includes(created.json.signing_secret.slice(6))).toBe(false);
 });
 
+test('I3: what every role reads in /activity has no path or query of a URL', async () => {
+  const url = 'https://hooks.example.com/in/t0ken?key=t0ken';
+  const { json } = await admin.call('POST', '/webhooks', { url, events: ['secret.rotated'] });
+  const moved = { url: 'https://hooks.example.com/other/t0ken' };
+  await admin.call('PATCH', `/webhooks/${json.id}`, moved);
+  await admin.call('DELETE', `/webhooks/${json.id}`);
+  const { text, json: activity } = await admin.call('GET', '/activity?limit=3');
+  expect(text).not.toContain('t0ken');
+  const shown = 'https://hooks.example.com/…';
+  expect(activity.data[1]).toMatchObject({
+    action: 'webhook.update',
+    target: { name: shown },
+    before: { url: shown },
+    after: { url: shown },
+  });
+});
+
 test.each([
   ['url', { url: 'http://hooks.example.com/in' }],
   ['url', { url: 'ftp://hooks.example.com/in' }],
