@@ -168,6 +168,43 @@ export interface NetworkPage {
   readonly has_more: boolean;
 }
 
+export interface WebhookView {
+  readonly id: string;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly description: string | null;
+  readonly disabled: boolean;
+  readonly disabled_reason: string | null;
+  readonly failing_since: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly created_by: string;
+}
+
+/** `POST /webhooks`: the only answer with the signing secret. */
+export interface CreatedWebhook extends WebhookView {
+  readonly signing_secret: string;
+}
+
+export interface DeliveryView {
+  readonly seq: number;
+  readonly id: string;
+  readonly event: string;
+  readonly state: 'pending' | 'delivered' | 'failed';
+  readonly attempts: number;
+  readonly next_attempt_at: string | null;
+  readonly last_status: number | null;
+  readonly last_error: string | null;
+  readonly created_at: string;
+}
+
+export interface WebhookTestView {
+  readonly delivered: boolean;
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly latency_ms: number;
+}
+
 export interface KeyUseView {
   readonly key_id: string;
   readonly active: boolean;

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   env: () => import('./commands/env.ts'),
   explain: () => import('./commands/explain.ts'),
   audit: () => import('./commands/audit.ts'),
+  webhook: () => import('./commands/webhook.ts'),
   import: () => import('./commands/import.ts'),
   export: () => import('./commands/export.ts'),
   apply: () => import('./commands/apply.ts'),
