@@ -80,6 +80,7 @@ export class Http2Connection {
   #controlFrames = 0;
   #controlSecondMs = 0;
   #idleTimer: NodeJS.Timeout | undefined;
+  readonly #peerTimer: NodeJS.Timeout;
 
   /** `isShared`: more than one sandbox may have streams here. */
   constructor(
@@ -104,6 +105,7 @@ export class Http2Connection {
     this.#awaitSettings();
     this.#listen();
     this.#watchIdle();
+    this.#peerTimer = setInterval(() => this.#checkPeer(), FIXED.http2PeerCheckMs).unref();
   }
 
   get isIdle(): boolean {
@@ -211,6 +213,7 @@ export class Http2Connection {
     this.#isDestroyed = true;
     this.#isEnding = true;
     clearTimeout(this.#idleTimer);
+    clearInterval(this.#peerTimer);
     // Whoever waits for its SETTINGS: after a reset the session may never tell that it closed.
     this.#settle(false);
     setImmediate(() => {
@@ -264,6 +267,17 @@ export class Http2Connection {
     this.#isEnding = true;
     for (const user of this.#users) user.onConnectionEnd();
     if (this.isIdle) this.#owner.onSpent(this);
+  }
+
+  /**
+   * Node's HTTP/2 reads nothing while it writes, and after a write that a reset broke TLS never completes
+   * another: such a session hears of nothing any more. Only the kernel knows that the socket has no peer.
+   */
+  #checkPeer(): void {
+    if (this.isIdle) return;
+    // Otherwise Node tells what it was told the first time.
+    Object.assign(this.socket, { _peername: null });
+    if (this.socket.remoteAddress === undefined) this.#endUsers();
   }
 
   #watchIdle(): void {
