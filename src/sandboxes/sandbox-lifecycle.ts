@@ -7,7 +7,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { FIXED } from '../kernel/limits.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { PolicyChanges } from '../policy/policy-feed.ts';
-import { pauseAt } from './sandbox-service.ts';
+import { pauseAt } from './sandbox-pause.ts';
 import type { DueSandbox, SandboxStore } from './sandbox-store.ts';
 import type { Sandbox } from './sandbox.ts';
 

@@ -7,29 +7,25 @@ import type { DeedRecorder } from '../activity/activity-journal.ts';
 import type { ActivityAction } from '../activity/activity.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ControlError } from '../kernel/errors.ts';
-import { fieldError } from '../kernel/field-error.ts';
-import { hashToken, mintId, mintToken } from '../kernel/ids.ts';
-import { FIXED } from '../kernel/limits.ts';
+import { hashToken, mintToken } from '../kernel/ids.ts';
 import type { Actor } from '../organizations/actor.ts';
-import { DEFAULT_NAME } from '../organizations/bootstrap.ts';
 import type { OrganizationStore } from '../organizations/organization-store.ts';
 import { checkRole, isSecretInReach, isWorkspaceInReach } from '../organizations/roles.ts';
 import type { PolicyChange, PolicyChanges } from '../policy/policy-feed.ts';
 import { checkAllMode, type AllMode } from './all-mode.ts';
 import { sandboxDeed } from './sandbox-deed.ts';
+import { SandboxDrafter } from './sandbox-drafter.ts';
 import type { SandboxChange, SandboxInput } from './sandbox-input.ts';
+import { autoDeletion, pauseAt } from './sandbox-pause.ts';
 import {
   checkEnvVars,
   checkMetadata,
-  checkSourceCidrs,
-  parseExpiry,
   parseNetwork,
-  NO_LIMITS,
   parseSandboxName,
   withLimits,
 } from './sandbox-rules.ts';
 import type { BindingRow, SandboxFilter, SandboxRow, SandboxStore } from './sandbox-store.ts';
-import type { Sandbox, SandboxStatus, SandboxToken } from './sandbox.ts';
+import type { Sandbox, SandboxToken } from './sandbox.ts';
 import type { SecretBinder } from './secret-binding.ts';
 
 export interface SandboxServiceDeps {
@@ -53,23 +49,22 @@ const ATTEMPTS_MAX = 20;
 
 export class SandboxService {
   readonly #deps: SandboxServiceDeps;
+  readonly #drafter: SandboxDrafter;
 
   constructor(deps: SandboxServiceDeps) {
     this.#deps = deps;
+    this.#drafter = new SandboxDrafter(deps);
   }
 
   /** ControlError `bad_request`, `secret_not_found`, `forbidden`. All or nothing. */
   async create(actor: Actor, input: SandboxInput): Promise<CreatedSandbox> {
     checkRole(actor, 'operate');
-    if (input.secretsMode === 'all') checkAllModeInput(actor, input);
-    const workspaceId = await this.#workspaceId(actor, input.workspace);
-    const sandbox = this.#newSandbox(actor, workspaceId, input);
-    const bound = await this.#mintBindings(actor, sandbox, input.secrets ?? {});
+    const { sandbox, bound } = await this.#drafter.draft(actor, input);
     const ignored = checkEnvVars(sandbox.envVars, new Set(Object.keys(input.secrets ?? {})));
     const { allMode } = this.#deps;
     const ambiguities =
       sandbox.secretsMode === 'all'
-        ? await allMode.warningsFor(sandbox.organizationId, workspaceId)
+        ? await allMode.warningsFor(sandbox.organizationId, sandbox.workspaceId)
         : [];
     const { token, stored } = this.#mintToken(sandbox);
     const bindings = bound.map(({ binding }) => binding);
@@ -222,62 +217,6 @@ export class SandboxService {
     });
   }
 
-  #newSandbox(actor: Actor, workspaceId: string, input: SandboxInput): Sandbox {
-    const nowMs = this.#deps.clock.nowMs();
-    checkMetadata(input.metadata ?? {});
-    return {
-      id: mintId(),
-      organizationId: actor.organizationId,
-      workspaceId,
-      name: parseSandboxName(input.name),
-      description: input.description ?? null,
-      status: 'active',
-      metadata: input.metadata ?? {},
-      network: parseNetwork(input.network ?? {}),
-      envVars: input.envVars ?? {},
-      secretsMode: input.secretsMode ?? 'bound',
-      limits: withLimits(NO_LIMITS, input.limits),
-      interceptAll: input.interceptAll ?? false,
-      sourceCidrs: checkSourceCidrs(input.sourceCidrs ?? []),
-      timeoutSeconds: input.timeoutSeconds ?? null,
-      armedAtMs: nowMs,
-      autoDeleteSeconds: input.autoDeleteSeconds ?? null,
-      pausedAtMs: null,
-      autoDeleteAtMs: null,
-      expiresAtMs: parseExpiry(nowMs, input.ttlSeconds, input.expiresAtMs),
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
-      createdBy: actor.subject,
-      revision: 1,
-    };
-  }
-
-  async #mintBindings(
-    actor: Actor,
-    sandbox: Sandbox,
-    secrets: Readonly<Record<string, string>>,
-  ): Promise<BindingRow[]> {
-    const entries = Object.entries(secrets);
-    if (entries.length > FIXED.bindingsPerSandboxMax) {
-      throw fieldError('secrets', `must have at most ${FIXED.bindingsPerSandboxMax} entries`);
-    }
-    const rows: BindingRow[] = [];
-    for (const [envKey, secretName] of entries) {
-      const { id: sandboxId, workspaceId, createdAtMs: nowMs } = sandbox;
-      const request = {
-        sandboxId,
-        workspaceId,
-        envKey,
-        secretName,
-        inject: 'auto',
-        nowMs,
-      } as const;
-      const minted = await this.#deps.binder.mintBinding(actor, request, `secrets.${envKey}`);
-      rows.push({ binding: minted.binding, secretName: minted.secret.name, revoked: false });
-    }
-    return rows;
-  }
-
   #mintToken(sandbox: Sandbox): { token: string; stored: SandboxToken } {
     const token = mintToken('sp_box_');
     const stored: SandboxToken = {
@@ -290,20 +229,6 @@ export class SandboxService {
     return { token, stored };
   }
 
-  async #workspaceId(actor: Actor, named: string | undefined): Promise<string> {
-    const { organizations } = this.#deps;
-    const { organizationId } = actor;
-    const workspace =
-      named === undefined
-        ? ((await organizations.readWorkspace(organizationId, DEFAULT_NAME)) ??
-          (await organizations.listWorkspaces(organizationId))[0])
-        : await organizations.readWorkspace(organizationId, named.trim());
-    if (workspace === undefined || !isWorkspaceInReach(actor, workspace.id)) {
-      throw fieldError('workspace', 'there is no workspace of that id or name');
-    }
-    return workspace.id;
-  }
-
   #announce(
     kind: Exclude<PolicyChange['kind'], 'secret'>,
     organizationId: string,
@@ -313,39 +238,10 @@ export class SandboxService {
   }
 }
 
-function checkAllModeInput(actor: Actor, input: SandboxInput): void {
-  checkAllMode(actor);
-  if (Object.keys(input.secrets ?? {}).length === 0) return;
-  throw fieldError('secrets', 'cannot stand beside secrets_mode all, which has no variables');
-}
-
 /** Whoever hands out a token hands out the use of what is bound. ControlError `forbidden`. */
 function checkBoundReach(actor: Actor, bindings: readonly BindingRow[]): void {
   if (bindings.every(({ binding }) => isSecretInReach(actor, binding.secretId))) return;
   throw new ControlError('forbidden', {
     message: 'This API key is narrowed to some secrets; the sandbox also uses others.',
   });
-}
-
-/** What changes when a sandbox is paused, by an admin or by its timeout. */
-export function pauseAt(sandbox: Sandbox, nowMs: number): Partial<Sandbox> {
-  const { autoDeleteSeconds } = sandbox;
-  return {
-    status: 'paused',
-    pausedAtMs: nowMs,
-    autoDeleteAtMs: autoDeleteSeconds === null ? null : nowMs + autoDeleteSeconds * 1_000,
-  };
-}
-
-/** On a paused sandbox the countdown starts now, never retroactively. */
-function autoDeletion(
-  status: SandboxStatus,
-  autoDeleteSeconds: number | null,
-  nowMs: number,
-): Partial<Sandbox> {
-  const isCounting = status === 'paused' && autoDeleteSeconds !== null;
-  return {
-    autoDeleteSeconds,
-    autoDeleteAtMs: isCounting ? nowMs + autoDeleteSeconds * 1_000 : null,
-  };
 }

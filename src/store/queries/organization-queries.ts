@@ -1,12 +1,16 @@
 /** Organizations, workspaces and API keys on the database. */
-import type { Selectable } from 'kysely';
 import { ControlError } from '../../kernel/errors.ts';
 import type { OrganizationStore } from '../../organizations/organization-store.ts';
-import type { ApiKey, Organization, Role, Workspace } from '../../organizations/organization.ts';
-import { fromJsonOrNull, jsonOrNull } from '../columns.ts';
+import type { Role } from '../../organizations/organization.ts';
 import { isUniqueViolation } from '../constraint.ts';
 import type { Transaction } from '../database.ts';
-import type { ApiKeysTable, OrganizationsTable, WorkspacesTable } from '../tables.ts';
+import {
+  apiKeyColumns,
+  apiKeyOf,
+  organizationOf,
+  workspaceColumns,
+  workspaceOf,
+} from './organization-row.ts';
 import { removeWorkspaceMentions } from './workspace-mentions.ts';
 
 /** Roles that may manage keys: an organization always keeps one. */
@@ -204,62 +208,4 @@ function preferId<Row extends { readonly id: string }>(
   id: string,
 ): Row | undefined {
   return rows.find((row) => row.id === id) ?? rows[0];
-}
-
-function organizationOf(row: Selectable<OrganizationsTable>): Organization {
-  return { id: row.id, name: row.name, createdAtMs: row.created_at_ms };
-}
-
-function workspaceOf(row: Selectable<WorkspacesTable>): Workspace {
-  return {
-    id: row.id,
-    organizationId: row.organization_id,
-    name: row.name,
-    createdAtMs: row.created_at_ms,
-  };
-}
-
-function workspaceColumns(workspace: Workspace) {
-  return {
-    id: workspace.id,
-    organization_id: workspace.organizationId,
-    name: workspace.name,
-    created_at_ms: workspace.createdAtMs,
-  };
-}
-
-function apiKeyColumns(key: ApiKey) {
-  return {
-    id: key.id,
-    organization_id: key.organizationId,
-    name: key.name,
-    role: key.role,
-    subject: key.subject,
-    key_hash: key.keyHash,
-    key_prefix: key.keyPrefix,
-    workspace_ids: jsonOrNull(key.workspaceIds),
-    secret_ids: jsonOrNull(key.secretIds),
-    created_at_ms: key.createdAtMs,
-    created_by: key.createdBy,
-    expires_at_ms: key.expiresAtMs,
-    last_used_at_ms: key.lastUsedAtMs,
-  };
-}
-
-function apiKeyOf(row: Selectable<ApiKeysTable>): ApiKey {
-  return {
-    id: row.id,
-    organizationId: row.organization_id,
-    name: row.name,
-    role: row.role as Role,
-    subject: row.subject,
-    keyHash: row.key_hash,
-    keyPrefix: row.key_prefix,
-    workspaceIds: fromJsonOrNull(row.workspace_ids) as readonly string[] | null,
-    secretIds: fromJsonOrNull(row.secret_ids) as readonly string[] | null,
-    createdAtMs: row.created_at_ms,
-    createdBy: row.created_by,
-    expiresAtMs: row.expires_at_ms,
-    lastUsedAtMs: row.last_used_at_ms,
-  };
 }
