@@ -108,7 +108,7 @@ export function defineSecretRoutes({ secrets, allMode, clock }: AdminDeps): Rout
       id: 'revealSecret',
       method: 'post',
       path: '/secrets/{name}/reveal',
-      summary: 'Show a value; only with secrets.allow_reveal, to admins, and written to the log',
+      summary: 'Show a value; only with secrets.allow_reveal, to admins; it is in /activity first',
       tag,
       answer: { status: 200, description: 'The value.', schema: revealedSchema },
       handle: async ({ actor, params }) => {

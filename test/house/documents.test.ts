@@ -109,6 +109,27 @@ function unknownUses(text: string): readonly string[] {
   });
 }
 
+describe('decisions', () => {
+  const records = globSync('docs/decisions/*.md', { cwd: ROOT }).sort();
+
+  test('no number is used twice', () => {
+    const numbers = records.map((file) => path.basename(file).slice(0, 4));
+    expect(new Set(numbers).size).toBe(records.length);
+    expect(records.length).toBeGreaterThan(15);
+  });
+
+  test.each(records)('%s begins like the others and is one page', (file) => {
+    const number = Number(path.basename(file).slice(0, 4));
+    const text = read(file);
+    expect(text).toMatch(
+      new RegExp(
+        `^# ${number}\\. .+\\n\\nDate: \\d{4}-\\d\\d-\\d\\d · Status: (?:accepted|superseded by )`,
+      ),
+    );
+    expect(text.split(/\s+/).length).toBeLessThan(600);
+  });
+});
+
 test('docs/guides/operations.md lists exactly the metrics there are', async () => {
   const metrics = createMetrics();
   const text = await metrics.text();
