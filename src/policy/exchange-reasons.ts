@@ -4,7 +4,7 @@
  */
 import { formatAuthority } from '../wire/host.ts';
 import type { RequestHead } from './request-head.ts';
-import type { CompiledBinding, Tombstone } from './snapshot.ts';
+import type { CompiledBinding, Revocation, Tombstone } from './snapshot.ts';
 
 export function twoPlaceholders(one: CompiledBinding, other: CompiledBinding): string {
   return `One field holds the placeholders of both ${nameOf(one)} and ${nameOf(other)}; send them apart.`;
@@ -39,9 +39,15 @@ export function dead(binding: CompiledBinding, tombstone: Tombstone): string {
   if (tombstone === 'credential_disabled') return `${subject} is disabled.`;
   if (tombstone === 'credential_expired') return `${subject} has expired.`;
   if (tombstone === 'credential_unavailable') return `${subject} cannot be opened now.`;
-  if (binding.detached) return `${subject} was detached from this sandbox.`;
-  return `${subject} was deleted, or its workspaces no longer include that of this sandbox.`;
+  return `${subject} ${REVOCATIONS[binding.revocation ?? 'deleted']}.`;
 }
+
+const REVOCATIONS: Readonly<Record<Revocation, string>> = {
+  detached: 'was detached from this sandbox',
+  deleted: 'was deleted',
+  version: 'goes further than the version was given for that this binding stays with',
+  workspace: 'may not be used in the workspace of this sandbox any more',
+};
 
 export function tie(one: CompiledBinding, other: CompiledBinding): string {
   return `The secrets ${fullNameOf(one)} and ${fullNameOf(other)} claim the same place in this request.`;

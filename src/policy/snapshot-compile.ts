@@ -14,7 +14,7 @@ import { compileNetworkRules } from './network-rules.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
 import type { SharedBindings } from './organization-secrets.ts';
 import type { BoundSecret, PolicySource } from './policy-store.ts';
-import type { CompiledBinding, CompiledRule, Snapshot, Tombstone } from './snapshot.ts';
+import type { CompiledBinding, CompiledRule, Revocation, Snapshot, Tombstone } from './snapshot.ts';
 
 export interface CompileOptions {
   readonly revision: number;
@@ -54,6 +54,7 @@ function compileOwn({ sandbox, bound }: PolicySource): SharedBindings {
 /** `workspaceId: null`: whoever may use it was chosen before. */
 export function compileBinding(bound: BoundSecret, workspaceId: string | null): CompiledBinding {
   const { binding, secret, version } = bound;
+  const revocation = readRevocation(bound, workspaceId);
   return {
     bindingId: binding.id,
     envKey: binding.envKey,
@@ -66,8 +67,9 @@ export function compileBinding(bound: BoundSecret, workspaceId: string | null): 
     versionNumber: version?.version ?? secret.version,
     rotation: secret.rotation,
     overlap: compileOverlap(bound),
-    tombstone: readTombstone(bound, workspaceId),
+    tombstone: readTombstone(secret, revocation),
     detached: binding.detachedAtMs !== null,
+    revocation,
     rules: compileRules(secret),
     hosts: compileHosts(secret.hosts),
     ports: secret.ports,
@@ -91,13 +93,17 @@ function compileOverlap({ secret, overlapVersion }: BoundSecret): CompiledBindin
 }
 
 /** Expiry is not here: it is judged at each request. */
-function readTombstone(bound: BoundSecret, workspaceId: string | null): Tombstone | null {
-  const { binding, secret, version } = bound;
-  if (binding.detachedAtMs !== null) return 'credential_revoked';
-  if (bound.secretDeletedAtMs !== null || version === null) return 'credential_revoked';
-  if (version.version < secret.oldestUsableVersion) return 'credential_revoked';
-  if (workspaceId !== null && !isAllowedIn(secret, workspaceId)) return 'credential_revoked';
+function readTombstone(secret: Secret, revocation: Revocation | null): Tombstone | null {
+  if (revocation !== null) return 'credential_revoked';
   return secret.disabled ? 'credential_disabled' : null;
+}
+
+function readRevocation(bound: BoundSecret, workspaceId: string | null): Revocation | null {
+  const { binding, secret, version } = bound;
+  if (binding.detachedAtMs !== null) return 'detached';
+  if (bound.secretDeletedAtMs !== null || version === null) return 'deleted';
+  if (version.version < secret.oldestUsableVersion) return 'version';
+  return workspaceId !== null && !isAllowedIn(secret, workspaceId) ? 'workspace' : null;
 }
 
 /** May sandboxes of this workspace use it? */

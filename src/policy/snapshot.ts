@@ -12,6 +12,9 @@ import type { NetworkRules } from './network-rules.ts';
 import type { PathPattern } from './path-pattern.ts';
 
 /** Why a binding cannot inject any more, as the code its placeholder is refused with. */
+/** `version`: it stays with a version that was not given for where the secret goes now. */
+export type Revocation = 'detached' | 'deleted' | 'version' | 'workspace';
+
 export type Tombstone =
   | 'credential_revoked'
   | 'credential_disabled'
@@ -53,6 +56,8 @@ export interface CompiledBinding {
   readonly tombstone: Tombstone | null;
   /** Merely detached: host injection ended, ordinary requests pass. */
   readonly detached: boolean;
+  /** Why it is `credential_revoked`. */
+  readonly revocation: Revocation | null;
   readonly rules: readonly CompiledRule[];
   readonly hosts: readonly HostPattern[];
   readonly ports: readonly number[];

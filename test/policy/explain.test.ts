@@ -114,6 +114,23 @@ describe('explain', () => {
   });
 
   test.each([
+    ['was detached', bound(secret('key'), { detachedAtMs: NOW_MS })],
+    ['was deleted', bound(secret('key'), { deleted: true })],
+    ['this binding stays with', bound(secret('key', { oldestUsableVersion: 2 }))],
+    ['in the workspace of this sandbox', bound(secret('key', { allowedWorkspacesType: 'NONE' }))],
+  ])('a secret that is out of reach: the reason says that it %s', (words, binding) => {
+    const sent = ['Authorization', placeholderOf('KEY_KEY')];
+    const explanation = explainExchange(
+      snapshotOf({ bound: [binding] }),
+      head('GET https://api.example.com/', sent),
+      { ...context, intercept: 'intercept' },
+    );
+    expect(explanation.code).toBe('credential_revoked');
+    expect(explanation.message).toContain(words);
+    expect(explanation.considered[0]?.reason).toBe(explanation.message);
+  });
+
+  test.each([
     ['sandbox_paused', { status: 'paused' }],
     ['sandbox_expired', { expiresAtMs: NOW_MS }],
   ] as const)('%s goes before everything else', (code, state) => {
