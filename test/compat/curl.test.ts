@@ -1,5 +1,5 @@
 /**
- * The calls as the two documentations show them: real curl, the same options in the same order, with only
+ * The calls as the three documentations show them: real curl, the same options in the same order, with only
  * host, token and values of our own.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -40,7 +40,9 @@ async function curl(...args: readonly string[]): Promise<{ status: number; json:
   const { stdout, stderr, code } = await runTool('curl', [...more, ...args]);
   if (code !== 0) throw new Error(stderr);
   const cut = stdout.lastIndexOf('\n');
-  return { status: Number(stdout.slice(cut + 1)), json: JSON.parse(stdout.slice(0, cut)) };
+  const text = stdout.slice(0, cut);
+  const json = text === '' ? undefined : JSON.parse(text);
+  return { status: Number(stdout.slice(cut + 1)), json };
 }
 
 function jsonOptions(header: string, data: string, body: unknown): readonly string[] {
@@ -85,6 +87,45 @@ describe.skipIf(lacks('curl'))('Instabase AI Hub', () => {
   });
 });
 
+describe.skipIf(lacks('curl'))('Superserve', () => {
+  const call = (method: string, path: string, body?: unknown) =>
+    curl(
+      '-X',
+      method,
+      `http://${listener.address}${path}`,
+      '-H',
+      `X-API-Key: ${admin.key}`,
+      ...jsonOptions('-H', '-d', body),
+    );
+
+  test('a secret by provider, one by hand, bound to a sandbox, rotated, deleted', async () => {
+    const shortcut = { name: 'ANTHROPIC_PROD', value: 'not-a-real', provider: 'anthropic' };
+    expect((await call('POST', '/secrets', shortcut)).json.provider_shortcut).toBe('anthropic');
+    const auth = { type: 'api-key', header: 'X-Internal-Key' };
+    const byHand = { name: 'INTERNAL', value: 'not-a-real', auth, hosts: ['api.internal.dev'] };
+    expect((await call('POST', '/secrets', byHand)).status).toBe(201);
+    expect((await call('GET', '/secrets')).json).toHaveLength(2);
+    expect((await call('GET', '/providers')).json.length).toBeGreaterThan(18);
+    const secrets = { ANTHROPIC_API_KEY: 'ANTHROPIC_PROD' };
+    const sandbox = await call('POST', '/sandboxes', { name: 'agent', secrets });
+    expect([sandbox.status, sandbox.json.secrets]).toMatchObject([
+      201,
+      [{ env_key: 'ANTHROPIC_API_KEY', secret_name: 'ANTHROPIC_PROD', revoked: false }],
+    ]);
+    const binding = { env_key: 'INTERNAL_KEY', secret_name: 'INTERNAL' };
+    const path = `/sandboxes/${sandbox.json.id}/secrets`;
+    expect(await call('POST', path, binding)).toMatchObject({ status: 201, json: binding });
+    const rotated = await call('PATCH', '/secrets/ANTHROPIC_PROD', { value: 'not-a-real-2' });
+    expect(rotated.status).toBe(200);
+    expect((await call('GET', '/secrets/ANTHROPIC_PROD/audit?limit=50')).json).toEqual([]);
+    expect((await call('GET', '/secrets/ANTHROPIC_PROD/sandboxes')).json).toHaveLength(1);
+    expect((await call('DELETE', `${path}/INTERNAL_KEY`)).status).toBe(204);
+    expect((await call('DELETE', '/secrets/ANTHROPIC_PROD')).status).toBe(204);
+    expect((await call('GET', '/secrets/ANTHROPIC_PROD')).status).toBe(404);
+    expect((await call('DELETE', '/secrets/INTERNAL')).status).toBe(204);
+  });
+});
+
 describe.skipIf(lacks('curl'))('TrueFoundry', () => {
   const call = (method: string, path: string, body?: unknown) =>
     curl(
@@ -106,7 +147,17 @@ describe.skipIf(lacks('curl'))('TrueFoundry', () => {
     const listed = await call('POST', SECRETS, { secretGroupId: id });
     const [secret] = listed.json.data;
     expect((await call('GET', `${SECRETS}/${secret.id}`)).json.data.name).toBe('my-key');
-    expect(await call('DELETE', `${SECRETS}/${secret.id}`)).toEqual({ status: 200, json: 1 });
-    expect(await call('DELETE', `${GROUPS}/${id}`)).toEqual({ status: 200, json: {} });
+    expect((await call('GET', `${GROUPS}/${id}`)).json.data.name).toBe('my-group');
+    const kept = [{ key: 'my-key' }, { key: 'my-other-key', value: 'not-a-real-value-0002' }];
+    const written = await call('PUT', `${GROUPS}/${id}`, { secrets: kept });
+    expect(written.json.data.associatedSecrets).toHaveLength(2);
+    const manifest = { type: 'secret-group', name: 'my-group', collaborators: [] };
+    expect((await call('PUT', GROUPS, { manifest, dryRun: false })).json.data.id).toBe(id);
+    const gone = `${SECRETS}/${secret.id}?forceDelete=false`;
+    expect(await call('DELETE', gone)).toEqual({ status: 200, json: 1 });
+    expect(await call('DELETE', `${GROUPS}/${id}?forceDelete=false`)).toEqual({
+      status: 200,
+      json: {},
+    });
   });
 });
