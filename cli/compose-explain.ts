@@ -5,6 +5,8 @@
 import type { ExplainQuery } from '../admin-api/deps.ts';
 import type { OpenConnections } from '../proxy/open-connections.ts';
 import type { RequestMeter } from '../proxy/request-meter.ts';
+import { endedRefusal } from '../src/ca/authority.ts';
+import type { CertificateAuthority } from '../src/ca/authority.ts';
 import type { Resolver } from '../src/egress/resolve.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import { ControlError, Refusal } from '../src/kernel/errors.ts';
@@ -27,6 +29,7 @@ interface ExplainParts {
   readonly clock: Clock;
   readonly open: OpenConnections;
   readonly meter: Pick<RequestMeter, 'judge'>;
+  readonly authority: Pick<CertificateAuthority, 'endedAtMs'>;
 }
 
 /** ControlError `not_found` when the sandbox went away meanwhile. */
@@ -35,11 +38,15 @@ export async function explain(parts: ExplainParts, query: ExplainQuery): Promise
   if (snapshot === undefined) throw new ControlError('not_found');
   const { head } = query;
   const target = { host: head.host, port: head.port };
+  const intercept = decideIntercept(snapshot, target, parts.neverIntercept);
+  const { endedAtMs } = parts.authority;
+  const needsLeaf = intercept === 'intercept' && head.scheme === 'https';
   const explanation = explainExchange(snapshot, head, {
     nowMs: parts.clock.nowMs(),
     network: await judgeNetwork(parts, snapshot, query),
-    intercept: decideIntercept(snapshot, target, parts.neverIntercept),
-    limited: parts.meter.judge(snapshot),
+    intercept,
+    limited:
+      needsLeaf && endedAtMs !== null ? endedRefusal(endedAtMs) : parts.meter.judge(snapshot),
   });
   if (!explanation.intercept || explanation.hint !== null) return explanation;
   return { ...explanation, hint: readOlderTunnels(parts.open, snapshot.sandboxId, target) };

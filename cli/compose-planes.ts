@@ -74,6 +74,7 @@ export async function startPlanes({
     upstreamConnections: () => dataPlane.upstreamConnections(),
     auditQueue: () => core.trail.queued,
     policyAgeSeconds: () => core.feed.policyAgeSeconds(),
+    caEndSeconds: () => core.authority.notAfterMs / 1_000,
   });
   const proxyAddress = formatAddress(dataPlane.proxy.address);
   closers.push(async () => {

@@ -139,6 +139,7 @@ async function settle(plane: DataPlane, admitted: Admitted, socket: Socket): Pro
   for (;;) {
     const reached = await admitted.reach.judge(snapshot);
     const isTunnel = decideIntercept(snapshot, admitted.target, plane.neverIntercept) === 'tunnel';
+    if (!isTunnel) plane.leaves.checkAuthority();
     if (isTunnel && !isReserved) {
       // An interception counts by its exchanges.
       plane.meter.admit(snapshot);

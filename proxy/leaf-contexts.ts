@@ -4,13 +4,16 @@
  */
 import { createSecureContext } from 'node:tls';
 import type { SecureContext } from 'node:tls';
-import { LeafCache } from '../src/ca/leaf-cache.ts';
+import { endedRefusal } from '../src/ca/authority.ts';
 import type { CertificateAuthority } from '../src/ca/authority.ts';
+import { LeafCache } from '../src/ca/leaf-cache.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import type { Limits } from '../src/kernel/limits.ts';
 import type { Host } from '../src/wire/host.ts';
 
 export interface LeafContexts {
+  /** Throws Refusal `credential_unavailable` when the CA is over and nothing can be minted. */
+  checkAuthority(): void;
   contextFor(host: Host): SecureContext | Promise<SecureContext>;
 }
 
@@ -38,5 +41,11 @@ export function createLeafContexts(options: LeafContextOptions): LeafContexts {
   options.authority.onSwitch(() => {
     cache.clear();
   });
-  return { contextFor: (host) => cache.get(host) };
+  return {
+    checkAuthority: () => {
+      const { endedAtMs } = options.authority;
+      if (endedAtMs !== null) throw endedRefusal(endedAtMs);
+    },
+    contextFor: (host) => cache.get(host),
+  };
 }

@@ -3,11 +3,13 @@
  * item they are stored in, so that a step happens whole or not at all. Pure but for the root a rotation
  * makes. `steady` is stored as it always was, certificate and key.
  *
+ * A root whose time is over is replaced at once: `begin` leads to `switched`.
+ *
  *     steady ──begin──▶ overlap ──switch──▶ switched ──finish──▶ steady (the new one)
  *       ▲──────cancel─────┴───────cancel───────┘
  */
 import { ControlError } from '../kernel/errors.ts';
-import { mintRoot, parseSigningRoot } from './root.ts';
+import { mintRoot, parseSigningRoot, viewRoot } from './root.ts';
 import type { SigningRoot, TrustedRoot } from './root.ts';
 
 export type AuthorityState =
@@ -32,8 +34,13 @@ export function takeStep(
   { nowMs, overlapMs }: { readonly nowMs: number; readonly overlapMs: number | null },
 ): AuthorityState {
   if (step === 'begin' && state.phase === 'steady') {
+    const next = mintRoot(nowMs);
+    // One that is over signs for nobody: there is no overlap to wait for, but a way back for wrong clocks.
+    if (viewRoot(state.active).notAfterMs <= nowMs) {
+      return { phase: 'switched', active: next, retired: state.active };
+    }
     const switchAtMs = overlapMs === null ? null : nowMs + overlapMs;
-    return { phase: 'overlap', active: state.active, next: mintRoot(nowMs), switchAtMs };
+    return { phase: 'overlap', active: state.active, next, switchAtMs };
   }
   if (step === 'switch' && state.phase === 'overlap') {
     return { phase: 'switched', active: state.next, retired: state.active };

@@ -7,7 +7,7 @@ import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { X509Certificate } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
-import { ControlError, StartError } from '../kernel/errors.ts';
+import { ControlError, Refusal, StartError } from '../kernel/errors.ts';
 import type { Limits } from '../kernel/limits.ts';
 import type { InstanceStore } from '../store/instance-store.ts';
 import type { Host } from '../wire/host.ts';
@@ -37,7 +37,12 @@ export interface LeafMaterial {
 export interface CertificateAuthority {
   /** Every root, for clients to trust: one, and two while it is rotated. Public. */
   readonly caPem: string;
-  /** A certificate for this host and nothing else. Asynchronous so that a key may live elsewhere later. */
+  /** When the root that signs ended; `null` while it has not. Tunnels do not need it, interception does. */
+  readonly endedAtMs: number | null;
+  /**
+   * A certificate for this host and nothing else. Asynchronous so that a key may live elsewhere later. Rejects
+   * with Refusal `credential_unavailable` when the root is over.
+   */
   mintLeaf(host: Host): Promise<LeafMaterial>;
   /** Called when another root signs from now on: leaves that were minted before are not to be used. */
   onSwitch(listener: () => void): void;
@@ -45,6 +50,8 @@ export interface CertificateAuthority {
 
 export interface RotatableAuthority extends CertificateAuthority {
   readonly state: AuthorityState;
+  /** Of the root that signs. */
+  readonly notAfterMs: number;
   /** In force when it resolves, and after any crash. ControlError `conflict` where it does not follow. */
   take(step: RotationStep, overlapMs: number | null): Promise<AuthorityState>;
 }
@@ -67,7 +74,17 @@ const EMPTY_NAME = commonName(null);
 /** Others may seal the item anew at the same time; that many in a row do not. */
 const TRIES_MAX = 5;
 
-/** Reads the roots, or makes the first. StartError when they do not open or the one that signs expired. */
+/** What is to be intercepted after the end of the root that signs. */
+export function endedRefusal(endedAtMs: number): Refusal {
+  const day = new Date(endedAtMs).toISOString().slice(0, 10);
+  return new Refusal('credential_unavailable', {
+    message: `The certificate authority of this proxy ended on ${day}: nothing can be intercepted.`,
+    hint: 'The operator has to check the clock of the proxy, then to rotate the CA (sallyport ca rotate).',
+    auditDetail: 'the CA is over',
+  });
+}
+
+/** Reads the roots, or makes the first; one that is over is rotated by an admin. StartError when they do not open. */
 export async function openCertificateAuthority(
   options: AuthorityOptions,
 ): Promise<RotatableAuthority> {
@@ -75,13 +92,7 @@ export async function openCertificateAuthority(
   const stored =
     (await instance.readInstanceItem(ITEM)) ??
     (await instance.insertInstanceItem(ITEM, seal(vault, firstState(clock.nowMs()))));
-  const authority = new LocalAuthority(openState(vault, stored), options);
-  const endMs = authority.notAfterMs;
-  if (endMs > clock.nowMs()) return authority;
-  throw new StartError(
-    `The certificate authority expired on ${new Date(endMs).toISOString().slice(0, 10)}.`,
-    'Check the clock of this machine.',
-  );
+  return new LocalAuthority(openState(vault, stored), options);
 }
 
 function firstState(nowMs: number): AuthorityState {
@@ -150,9 +161,13 @@ class LocalAuthority implements RotatableAuthority {
     return this.#state;
   }
 
-  /** Of the root that signs. */
   get notAfterMs(): number {
     return this.#signer.notAfterMs;
+  }
+
+  get endedAtMs(): number | null {
+    const { notAfterMs } = this;
+    return notAfterMs <= this.#options.clock.nowMs() ? notAfterMs : null;
   }
 
   onSwitch(listener: () => void): void {
@@ -192,6 +207,8 @@ class LocalAuthority implements RotatableAuthority {
   }
 
   mintLeaf(host: Host): Promise<LeafMaterial> {
+    const { endedAtMs } = this;
+    if (endedAtMs !== null) return Promise.reject(endedRefusal(endedAtMs));
     const { clock, limits } = this.#options;
     const { key, issuer, issuerKeyId } = this.#signer;
     const nowMs = clock.nowMs();

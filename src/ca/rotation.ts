@@ -90,20 +90,27 @@ export class CaRotation {
     clearTimeout(this.#timer);
   }
 
-  /** Once at start: an authority that expired does not start any more. */
+  /** Once at start; `sallyport_ca_end_timestamp_seconds` tells whoever does not restart. */
   #warnOfEnd(): void {
     const { clock, logger } = this.#deps;
     const { notAfterMs } = this.describe().active;
-    if (notAfterMs - clock.nowMs() > WARN_BEFORE_END_MS) return;
+    const leftMs = notAfterMs - clock.nowMs();
     const ends = new Date(notAfterMs).toISOString();
-    logger.warn({ ends }, 'the CA ends soon: rotate it (sallyport ca rotate)');
+    if (leftMs <= 0) {
+      logger.error(
+        { ends },
+        'the CA is over: bound hosts are refused, tunnels go on. Check the clock, then rotate it (sallyport ca rotate)',
+      );
+    } else if (leftMs <= WARN_BEFORE_END_MS) {
+      logger.warn({ ends }, 'the CA ends soon: rotate it (sallyport ca rotate)');
+    }
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    const { state } = this.#deps.authority;
-    if (this.#isClosed || state.phase !== 'overlap' || state.switchAtMs === null) return;
-    const leftMs = Math.max(0, state.switchAtMs - this.#deps.clock.nowMs());
+    const dueAtMs = this.#switchDueAtMs();
+    if (this.#isClosed || dueAtMs === null) return;
+    const leftMs = Math.max(0, dueAtMs - this.#deps.clock.nowMs());
     this.#timer = setTimeout(
       () => {
         this.#switchIfDue().catch((error: unknown) => {
@@ -116,6 +123,13 @@ export class CaRotation {
     this.#timer.unref();
   }
 
+  /** When it was set to, and with the end of the old one at the latest; `null`: nothing to switch to. */
+  #switchDueAtMs(): number | null {
+    const { state } = this.#deps.authority;
+    if (state.phase !== 'overlap') return null;
+    return Math.min(state.switchAtMs ?? Infinity, viewRoot(state.active).notAfterMs);
+  }
+
   #retry(): void {
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => this.#schedule(), LOOK_EVERY_MS);
@@ -124,9 +138,9 @@ export class CaRotation {
 
   async #switchIfDue(): Promise<void> {
     const { authority, clock, logger } = this.#deps;
-    const { state } = authority;
-    if (state.phase !== 'overlap' || state.switchAtMs === null) return;
-    if (clock.nowMs() >= state.switchAtMs) {
+    const dueAtMs = this.#switchDueAtMs();
+    if (dueAtMs === null) return;
+    if (clock.nowMs() >= dueAtMs) {
       await authority.take('switch', null);
       const { fingerprint } = viewRoot(authority.state.active);
       logger.info({ step: 'switch', signs: fingerprint }, 'CA rotation: switched by itself');

@@ -17,6 +17,8 @@ interface GaugeSources {
   readonly upstreamConnections: () => number;
   readonly auditQueue: () => number;
   readonly policyAgeSeconds: () => number;
+  /** Unix time. */
+  readonly caEndSeconds: () => number;
 }
 
 export interface Metrics {
@@ -200,6 +202,13 @@ class PrometheusMetrics implements Metrics {
       'Age of the oldest policy in use.',
       [],
       source('policyAgeSeconds'),
+    );
+    addGauge(
+      registry,
+      'sallyport_ca_end_timestamp_seconds',
+      'When the CA that signs ends, Unix time.',
+      [],
+      source('caEndSeconds'),
     );
   }
 }

@@ -22,7 +22,7 @@ export interface ExplainContext {
   /** `resolve`: names were not resolved, so the network verdict stays open. */
   readonly network: NetworkDecision;
   readonly intercept: InterceptDecision;
-  /** What the limits of the sandbox would refuse it with now. */
+  /** What the limits of the sandbox, or the end of the CA, would refuse it with now. */
   readonly limited: Refusal | null;
 }
 

@@ -44,6 +44,16 @@ test('the time of the switch counts from the beginning', () => {
   expect(parseState(formatState(timed))).toEqual(timed);
 });
 
+test('one that is over is replaced at once; the way back stays open, for clocks that were wrong', () => {
+  const late = { nowMs: NOW_MS + 4_000 * 24 * 3_600_000, overlapMs: 5_000 };
+  const replaced = takeStep(first, 'begin', late);
+  expect(replaced).toMatchObject({ phase: 'switched', retired: first.active });
+  expect(new X509Certificate(replaced.active.certPem).validToDate.getTime()).toBeGreaterThan(
+    late.nowMs,
+  );
+  expect(takeStep(replaced, 'cancel', at)).toEqual(first);
+});
+
 const STEPS: readonly RotationStep[] = ['begin', 'switch', 'finish', 'cancel'];
 const FOLLOWS: Readonly<Record<AuthorityState['phase'], readonly RotationStep[]>> = {
   steady: ['begin'],

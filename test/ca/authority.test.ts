@@ -93,11 +93,15 @@ describe('the root', () => {
     await expect(again).rejects.toThrow('key of the certificate authority cannot be opened');
   });
 
-  test('that has expired does not start', async () => {
+  test('that is over opens, and mints nothing', async () => {
     const dataDir = temporaryDirectory();
-    await openAuthority({ dataDir, clock: clockAt(NOW_MS) });
-    const later = openAuthority({ dataDir, clock: clockAt(NOW_MS + 4_000 * 24 * HOUR_MS) });
-    await expect(later).rejects.toThrow('expired on 2037-');
+    const first = await openAuthority({ dataDir, clock: clockAt(NOW_MS) });
+    expect(first.endedAtMs).toBeNull();
+    const later = await openAuthority({ dataDir, clock: clockAt(NOW_MS + 4_000 * 24 * HOUR_MS) });
+    expect(later.endedAtMs).toBe(Date.parse(new X509Certificate(first.caPem).validTo));
+    const host = { kind: 'name', text: 'api.example.com' } as const;
+    await expect(later.mintLeaf(host)).rejects.toMatchObject({ code: 'credential_unavailable' });
+    await expect(later.mintLeaf(host)).rejects.toThrow('ended on 2037-');
   });
 });
 

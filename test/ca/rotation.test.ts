@@ -68,6 +68,30 @@ test('the old root signs until the switch, the new one after it, also after a re
   expect(switches).toBe(1);
 });
 
+test('an overlap without a date ends with the old root', async () => {
+  let nowMs = Date.UTC(2027, 1, 1);
+  const clock = { nowMs: () => nowMs, monotonicMs: () => 0 };
+  const { authority, openAgain } = await open(clock);
+  nowMs += 3_600_000;
+  await authority.take('begin', null);
+  nowMs = authority.notAfterMs - 1;
+  const activity = { recordDone: async () => undefined, recordFirst: async () => undefined };
+  const deps = { authority, activity, clock, logger: silentLogger, overlapMs: null };
+  const early = new CaRotation(deps);
+  await delay(20);
+  early.close();
+  expect(authority.state.phase).toBe('overlap');
+  nowMs += 1;
+  const again = await openAgain();
+  expect(again.endedAtMs).toBe(nowMs);
+  const rotation = new CaRotation({ ...deps, authority: again });
+  onTestFinished(() => {
+    rotation.close();
+  });
+  await eventually(() => expect(again.state.phase).toBe('switched'));
+  expect(again.endedAtMs).toBeNull();
+});
+
 test('of two that begin at once one does; the other is told', async () => {
   const { authority, openAgain } = await open();
   const other = await openAgain();

@@ -41,7 +41,10 @@ function openDialer(flags: Readonly<Record<string, unknown>>) {
 
 function tlsWith(cert: string, key: string) {
   const files = { 'proxy.tls.cert_file': cert, 'proxy.tls.key_file': key };
-  const leaves = { contextFor: () => Promise.reject(new Error('not asked')) };
+  const leaves = {
+    checkAuthority: () => undefined,
+    contextFor: () => Promise.reject(new Error('not asked')),
+  };
   return composeProxyTls(settingsOf({ 'proxy.tls_listen': '127.0.0.1:0', ...files }), leaves);
 }
 

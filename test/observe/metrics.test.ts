@@ -29,6 +29,7 @@ test('the names are those of the spec', async () => {
       'sallyport_leaf_mints_total',
       'sallyport_loop_delay_seconds',
       'sallyport_policy_age_seconds',
+      'sallyport_ca_end_timestamp_seconds',
       'sallyport_store_seconds',
       'sallyport_upstream_connections',
     ]),
@@ -82,6 +83,7 @@ test('gauges follow what is open, and the sources as they are at the scrape', as
     upstreamConnections: () => 12,
     auditQueue: () => queued,
     policyAgeSeconds: () => 1.5,
+    caEndSeconds: () => 1_900_000_000,
   });
   metrics.connectionOpened('client');
   metrics.connectionOpened('client');
@@ -96,6 +98,7 @@ test('gauges follow what is open, and the sources as they are at the scrape', as
       'sallyport_upstream_connections 12',
       'sallyport_audit_queue 4',
       'sallyport_policy_age_seconds 1.5',
+      'sallyport_ca_end_timestamp_seconds 1900000000',
     ]),
   );
 });
