@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import net from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ByteReader } from './byte-reader.ts';
 import {
@@ -20,6 +20,7 @@ import {
   readFrame,
 } from './http2-frames.ts';
 import type { Frame } from './http2-frames.ts';
+import { LoopbackListener } from './loopback-listener.ts';
 import type { TestLeaf } from './test-authority.ts';
 
 /** In their order: an origin that breaks at one has done all before it. */
@@ -69,39 +70,34 @@ export class BreakingOrigin implements AsyncDisposable {
   isMended = false;
   readonly #plan: BreakingPlan;
   readonly #server: net.Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #listener: LoopbackListener;
 
   private constructor(plan: BreakingPlan) {
     this.#plan = plan;
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.connectionCount += 1;
-      this.#sockets.add(socket);
-      socket.on('error', () => {}).once('close', () => this.#sockets.delete(socket));
       this.#serve(socket).catch(() => undefined);
     });
+    this.#listener = new LoopbackListener(this.#server);
   }
 
   static async start(plan: BreakingPlan): Promise<BreakingOrigin> {
     const origin = new BreakingOrigin(plan);
-    origin.#server.listen(0, '127.0.0.1');
-    await once(origin.#server, 'listening');
+    await origin.#listener.listen();
     return origin;
   }
 
   /** `HOST:PORT`, as `egress.hosts` takes it. */
   get address(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#listener.address;
   }
 
   get openCount(): number {
-    return this.#sockets.size;
+    return this.#listener.openCount;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.close();
   }
 
   async #serve(wire: Socket): Promise<void> {

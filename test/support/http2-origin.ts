@@ -2,12 +2,12 @@
  * An origin that speaks HTTP/2 over TLS (HTTP/1.1 too when asked): a handler for each path gets the stream,
  * every request is recorded with its field lines as they came.
  */
-import { once } from 'node:events';
 import { createSecureServer, sensitiveHeaders } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { fieldOf } from './http2-client.ts';
+import { LoopbackListener } from './loopback-listener.ts';
 import type { TestLeaf } from './test-authority.ts';
 
 export interface RecordedStream {
@@ -48,7 +48,7 @@ const echo: StreamHandler = (stream) => {
 export class Http2Origin implements AsyncDisposable {
   readonly requests: RecordedStream[] = [];
   readonly #server: Http2SecureServer;
-  readonly #sockets = new Set<Socket>();
+  readonly #listener: LoopbackListener;
 
   private constructor(options: Http2OriginOptions) {
     const { leaf, handlers = {}, clientCa } = options;
@@ -62,11 +62,8 @@ export class Http2Origin implements AsyncDisposable {
         ? {}
         : { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
     });
-    this.#server.on('secureConnection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.on('error', () => {});
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    this.#listener = new LoopbackListener(this.#server);
+    this.#server.on('secureConnection', (socket: Socket) => socket.on('error', () => {}));
     this.#server.on('session', (session) => {
       count += 1;
       sessions.set(session, count);
@@ -93,14 +90,13 @@ export class Http2Origin implements AsyncDisposable {
 
   static async start(options: Http2OriginOptions): Promise<Http2Origin> {
     const origin = new Http2Origin(options);
-    origin.#server.listen(0, '127.0.0.1');
-    await once(origin.#server, 'listening');
+    await origin.#listener.listen();
     return origin;
   }
 
   /** `HOST:PORT`, as `egress.hosts` takes it. */
   get address(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#listener.address;
   }
 
   get last(): RecordedStream {
@@ -110,10 +106,7 @@ export class Http2Origin implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

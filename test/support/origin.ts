@@ -2,11 +2,11 @@
  * A real HTTP or HTTPS origin on a loopback port that records every request it got: head as sent, body,
  * trailers, which connection. What it answers is a handler by path; `origin-replies.ts` has the usual ones.
  */
-import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { LoopbackListener } from './loopback-listener.ts';
 import type { TestLeaf } from './test-authority.ts';
 
 /** One request as it arrived. */
@@ -98,7 +98,7 @@ export class Origin implements AsyncDisposable {
   /** Connections accepted so far. */
   connectionCount = 0;
   readonly #server: http.Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #listener: LoopbackListener;
   readonly #connections = new WeakMap<Socket, number>();
   readonly #options: OriginOptions;
   readonly #waiting = new Set<() => void>();
@@ -112,7 +112,7 @@ export class Origin implements AsyncDisposable {
         ? http.createServer()
         : https.createServer({ cert: leaf.certPem, key: leaf.keyPem, ...demand });
     this.#server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 10_000;
-    this.#server.on('connection', (socket: Socket) => this.#track(socket));
+    this.#listener = new LoopbackListener(this.#server);
     this.#server.on(leaf === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       this.connectionCount += 1;
       this.#connections.set(socket, this.connectionCount);
@@ -132,19 +132,17 @@ export class Origin implements AsyncDisposable {
 
   static async start(options: OriginOptions = {}): Promise<Origin> {
     const origin = new Origin(options);
-    origin.#server.listen(0, options.host ?? '127.0.0.1');
-    await once(origin.#server, 'listening');
+    await origin.#listener.listen(options.host);
     return origin;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#listener.port;
   }
 
   /** `HOST:PORT`, as `egress.hosts` takes it. */
   get address(): string {
-    const { address, family } = this.#server.address() as AddressInfo;
-    return family === 'IPv6' ? `[${address}]:${this.port}` : `${address}:${this.port}`;
+    return this.#listener.address;
   }
 
   get last(): RecordedRequest {
@@ -175,28 +173,19 @@ export class Origin implements AsyncDisposable {
 
   /** Ends every open connection with a reset, as a crashed origin does. */
   resetConnections(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    this.#listener.resetConnections();
   }
 
   get openConnections(): number {
-    return this.#sockets.size;
+    return this.#listener.openCount;
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #track(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => this.#sockets.delete(socket));
   }
 
   #record(request: http.IncomingMessage, upgrade: boolean): Recording {

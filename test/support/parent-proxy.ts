@@ -2,11 +2,11 @@
  * A forward proxy as a company runs it: CONNECT only, by name or address, with a password where asked for.
  * It resolves names by a table, records every CONNECT, and refuses, hangs or breaks off as it is told.
  */
-import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { LoopbackListener } from './loopback-listener.ts';
 import type { TestLeaf } from './test-authority.ts';
 
 export interface ParentProxyOptions {
@@ -35,7 +35,7 @@ export class TestParentProxy implements AsyncDisposable {
   behaviour: Behaviour = 'connect';
   credentials: string | undefined;
   readonly #server: http.Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #listener: LoopbackListener;
   readonly #routes: Readonly<Record<string, string>>;
   readonly #scheme: 'http' | 'https';
 
@@ -47,7 +47,7 @@ export class TestParentProxy implements AsyncDisposable {
       leaf === undefined
         ? http.createServer()
         : https.createServer({ cert: leaf.certPem, key: leaf.keyPem });
-    this.#server.on('connection', (socket: Socket) => this.#track(socket));
+    this.#listener = new LoopbackListener(this.#server);
     this.#server.on('connect', (request, socket, head) => {
       this.#serve(request, socket as Socket, head);
     });
@@ -55,13 +55,12 @@ export class TestParentProxy implements AsyncDisposable {
 
   static async start(options: ParentProxyOptions = {}): Promise<TestParentProxy> {
     const proxy = new TestParentProxy(options);
-    proxy.#server.listen(0, '127.0.0.1');
-    await once(proxy.#server, 'listening');
+    await proxy.#listener.listen();
     return proxy;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#listener.port;
   }
 
   /** `host`: how it is called, for its certificate. */
@@ -70,20 +69,11 @@ export class TestParentProxy implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #track(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => this.#sockets.delete(socket));
   }
 
   #serve(request: http.IncomingMessage, socket: Socket, head: Buffer): void {
@@ -110,7 +100,7 @@ export class TestParentProxy implements AsyncDisposable {
     const colon = address.lastIndexOf(':');
     const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
     const far = net.connect({ host, port: Number(address.slice(colon + 1)), allowHalfOpen: true });
-    this.#track(far);
+    this.#listener.hold(far);
     far.once('connect', () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
       far.write(head);

@@ -2,11 +2,11 @@
  * A TLS or TCP origin below HTTP: records every byte of every connection and plays a script, so that a
  * test can send malformed heads, reset, hang or half-close at an exact point.
  */
-import { once } from 'node:events';
 import net from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
+import { LoopbackListener } from './loopback-listener.ts';
 import type { TestLeaf } from './test-authority.ts';
 
 /** One step of the script. */
@@ -67,7 +67,7 @@ export class RawOrigin implements AsyncDisposable {
   /** TLS handshakes that failed, as codes or messages. */
   readonly handshakeFaults: string[] = [];
   readonly #server: net.Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #listener: LoopbackListener;
   readonly #options: RawOriginOptions;
 
   private constructor(options: RawOriginOptions) {
@@ -84,27 +84,21 @@ export class RawOrigin implements AsyncDisposable {
         this.handshakeFaults.push(error.code ?? error.message);
       });
     }
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => this.#sockets.delete(socket));
-    });
+    this.#listener = new LoopbackListener(this.#server);
   }
 
   static async start(options: RawOriginOptions = {}): Promise<RawOrigin> {
     const origin = new RawOrigin(options);
-    origin.#server.listen(0, options.host ?? '127.0.0.1');
-    await once(origin.#server, 'listening');
+    await origin.#listener.listen(options.host);
     return origin;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#listener.port;
   }
 
   get address(): string {
-    const { address, family } = this.#server.address() as AddressInfo;
-    return family === 'IPv6' ? `[${address}]:${this.port}` : `${address}:${this.port}`;
+    return this.#listener.address;
   }
 
   /** Every byte received, all connections, latin1. */
@@ -121,10 +115,7 @@ export class RawOrigin implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
