@@ -90,7 +90,7 @@ export class Http2Connection implements Http2Carrier {
   sweep(nowMs: number): void {
     // Node ends the socket of a broken session politely and waits, for ever if nobody is there any more.
     if (this.#session.destroyed) this.#linger();
-    else if (this.#running > 0) this.#checkPeer(nowMs);
+    else this.#checkPeer(nowMs);
     if (this.#session.destroyed) return;
     const { headTimeoutMs, idleTimeoutMs } = this.#context.plane.limits;
     this.#noteBegun(nowMs);

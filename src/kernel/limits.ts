@@ -196,7 +196,7 @@ export const FIXED = {
   http2InvalidFramesMax: 1_000,
   /** Streams beyond the announced number, in a row. */
   http2RejectedStreamsMax: 128,
-  /** How often a busy HTTP/2 connection is asked whether it still has a peer. */
+  /** How often an HTTP/2 connection is asked whether it still has a peer. */
   http2PeerCheckMs: 2 * SECOND,
   /** Time for a GOAWAY to arrive before the connection is cut. */
   http2LingerMs: SECOND,
