@@ -92,7 +92,7 @@ const points: readonly {
   readonly sent: readonly Buffer[];
   /** Waited for before. */
   readonly until?: string;
-  /** A head that ends in the middle is a malformed one, where the end can be told from a broken wire. */
+  /** A head that ends in the middle is a malformed one, unless a reset overtook it. */
   readonly isHalfHead?: true;
 }[] = [
   { when: 'after the handshake', requests: 0, sent: [] },
@@ -148,9 +148,9 @@ describe.each(ends)('I4 HTTP/2 clients that break off: %s', (end) => {
       end !== 'stream' || (requests === 1 && !when.startsWith('amid a frame')),
   );
   test.each(possible)('$when', async ({ requests, sent, until, isHalfHead }) => {
-    const isMalformed = isHalfHead === true && end === 'end';
-    const most = isMalformed ? 1 : requests;
-    const told = isMalformed ? 'bad_request' : 'client_aborted';
+    const told = isHalfHead === true ? 'bad_request' : 'client_aborted';
+    const most = isHalfHead === true ? 1 : requests;
+    const least = isHalfHead === true && end === 'reset' ? 0 : most;
     const sandbox = await product.createSandbox({ secrets: { KEY: 'api' } });
     const clients: HttpConnection[] = [];
     for (const waitMs of [0, 1, 20]) {
@@ -168,7 +168,7 @@ describe.each(ends)('I4 HTTP/2 clients that break off: %s', (end) => {
       const cut = rows.filter(({ path }) => path !== '/still-there');
       // A reset may overtake the last bytes before it: then there was no request to record.
       expect(cut.length).toBeLessThanOrEqual(3 * most);
-      expect(cut.length).toBeGreaterThanOrEqual(most);
+      expect(cut.length).toBeGreaterThanOrEqual(least);
       expect(cut.filter(({ error_code: code }) => code !== told)).toEqual([]);
       expect(rows.length - cut.length).toBe(1);
     });
