@@ -5,6 +5,7 @@ import type { SecretGroup } from '../../groups/secret-group.ts';
 import { ControlError } from '../../kernel/errors.ts';
 import { isUniqueViolation } from '../constraint.ts';
 import type { Transaction } from '../database.ts';
+import { groupsSharedWith } from './group-collaborators.ts';
 import { groupColumns, groupOf } from './group-row.ts';
 import { listMembers } from './member-list.ts';
 import { secretQueries } from './secret-queries.ts';
@@ -80,13 +81,7 @@ export function groupQueries(transaction: Transaction): GroupStore {
         select = select.where(sql<boolean>`lower(name) like ${pattern} escape '\\'`);
       }
       if (subject !== undefined) {
-        select = select.where('id', 'in', (inner) =>
-          inner
-            .selectFrom('secret_group_collaborators')
-            .select('group_id')
-            .where('organization_id', '=', organizationId)
-            .where('subject', '=', subject),
-        );
+        select = select.where('id', 'in', groupsSharedWith(transaction, organizationId, subject));
       }
       const { total } = await select
         .select((expression) => expression.fn.countAll<number>().as('total'))

@@ -1,6 +1,7 @@
 /** Secrets as members of groups: filtered, a page at a time, with their versions and sandboxes counted. */
 import type { Member, MemberFilter, Page } from '../../groups/group-store.ts';
 import type { Transaction } from '../database.ts';
+import { groupsSharedWith } from './group-collaborators.ts';
 import { secretOf } from './secret-row.ts';
 
 /** Parameters of one `in (…)`: databases limit them. */
@@ -25,13 +26,7 @@ export async function listMembers(
     select = select.where((where) =>
       where.or([
         where('group_id', 'is', null),
-        where('group_id', 'in', (inner) =>
-          inner
-            .selectFrom('secret_group_collaborators')
-            .select('group_id')
-            .where('organization_id', '=', organizationId)
-            .where('subject', '=', subject),
-        ),
+        where('group_id', 'in', groupsSharedWith(transaction, organizationId, subject)),
       ]),
     );
   }
