@@ -16,6 +16,10 @@ export interface SecretView {
   readonly description: string | null;
   readonly version: number;
   readonly usable: boolean;
+  readonly disabled: boolean;
+  readonly expires_at: string | null;
+  readonly allowed_workspaces_type: 'ALL' | 'SOME' | 'NONE';
+  readonly allowed_workspaces: readonly string[];
   readonly created_at: string;
   readonly updated_at: string;
   readonly rotated_at: string;

@@ -17,6 +17,7 @@ export interface AuthOptions {
   readonly apiKeyHeader?: string;
   readonly prefix?: string;
   readonly header?: readonly string[];
+  readonly query?: string;
   readonly mtls?: boolean;
   readonly authFile?: string;
   readonly host?: readonly string[];
@@ -40,6 +41,7 @@ export function addAuthOptions(command: Command): Command {
     .option('--api-key-header <name>', 'place alone in this header')
     .option('--prefix <text>', 'with --api-key-header: text before the value')
     .option('--header <line>', "place by a template: 'Name: text {{ value }}'", collect)
+    .option('--query <key>', 'place in the query, under this key')
     .option('--mtls', 'show as client certificate: the value is PEM, chain and private key')
     .option('--auth-file <file>', 'JSON or YAML with the `auth` object of the API (per_host …)')
     .option('--host <name>', 'host it may go to; repeat for more', collect)
@@ -80,13 +82,14 @@ function readAuth(options: AuthOptions): unknown {
     options.basic === undefined ? undefined : readBasic(options.basic),
     options.apiKeyHeader === undefined ? undefined : readApiKey(options.apiKeyHeader, options),
     options.header === undefined ? undefined : readCustom(options.header),
+    options.query === undefined ? undefined : { type: 'query', name: options.query },
     options.mtls === true ? { type: 'mtls' } : undefined,
     options.authFile === undefined ? undefined : readAuthFile(options.authFile),
   ].filter((way) => way !== undefined);
   if (ways.length > 1 || (ways.length === 1 && options.provider !== undefined)) {
     throw usageFault(
       'more than one way to place the value was given',
-      'Choose one of --provider, --bearer, --basic, --api-key-header, --header, --mtls, --auth-file.',
+      'Choose one of --provider, --bearer, --basic, --api-key-header, --header, --query, --mtls, --auth-file.',
     );
   }
   if (options.prefix !== undefined && options.apiKeyHeader === undefined) {

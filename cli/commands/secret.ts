@@ -9,16 +9,21 @@ import { addAuthOptions, readAuthFields, type AuthOptions } from '../auth-option
 import { usageFault } from '../command-fault.ts';
 import { parseSeconds } from '../option-parsers.ts';
 import { printFields, printJson, printLine, printTable } from '../output.ts';
+import {
+  addSecretUseOptions,
+  readSecretUseFields,
+  type SecretUseOptions,
+} from '../secret-use-options.ts';
 import { registerVersionCommands } from '../secret-versions.ts';
 import type { Terminal } from '../terminal.ts';
 import { addValueOptions, isValueGiven, readValue, type ValueOptions } from '../value-source.ts';
 
-type WriteOptions = ConnectionOptions & AuthOptions & ValueOptions;
+type WriteOptions = ConnectionOptions & AuthOptions & SecretUseOptions & ValueOptions;
 type RotateOptions = ConnectionOptions & ValueOptions & { readonly overlap?: number };
 
 export function register(program: Command, terminal: Terminal): void {
   const secret = program.command('secret').description('secrets: named credentials');
-  addConnectionOptions(addValueOptions(addAuthOptions(secret.command('create <name>'))))
+  addWriteOptions(secret.command('create <name>'))
     .description('register a secret; the value is read from standard input or a prompt')
     .action((name: string, options: WriteOptions) => createSecret(terminal, name, options));
   addConnectionOptions(secret.command('list'))
@@ -27,7 +32,7 @@ export function register(program: Command, terminal: Terminal): void {
   addConnectionOptions(secret.command('show <name>'))
     .description('show one secret, never its value')
     .action((name: string, options: ConnectionOptions) => showSecret(terminal, name, options));
-  addConnectionOptions(addValueOptions(addAuthOptions(secret.command('update <name>'))))
+  addWriteOptions(secret.command('update <name>'))
     .description('change a secret; what is not named stays, widening needs the value again')
     .action((name: string, options: WriteOptions) => updateSecret(terminal, name, options));
   addConnectionOptions(addValueOptions(secret.command('rotate <name>')))
@@ -44,12 +49,20 @@ export function register(program: Command, terminal: Terminal): void {
     .action((name: string, options: ConnectionOptions) => deleteSecret(terminal, name, options));
 }
 
+function addWriteOptions(command: Command): Command {
+  return addConnectionOptions(addValueOptions(addSecretUseOptions(addAuthOptions(command))));
+}
+
+function readFields(options: WriteOptions): Record<string, unknown> {
+  return { ...readAuthFields(options), ...readSecretUseFields(options) };
+}
+
 async function createSecret(
   terminal: Terminal,
   name: string,
   options: WriteOptions,
 ): Promise<void> {
-  const fields = readAuthFields(options);
+  const fields = readFields(options);
   if (fields['provider'] === undefined && fields['auth'] === undefined) {
     throw usageFault(
       'it must be said how the value is placed',
@@ -104,7 +117,7 @@ async function updateSecret(
   name: string,
   options: WriteOptions,
 ): Promise<void> {
-  const fields = readAuthFields(options);
+  const fields = readFields(options);
   if (isValueGiven(options)) {
     fields['value'] = (await readValue(terminal, options, `value of ${name}: `)).reveal();
   }
@@ -168,6 +181,9 @@ function describeSecret(secret: SecretView): (readonly [string, string | number 
     ['paths', secret.paths?.join(' ') ?? 'any'],
     ['version', secret.version],
     ['usable', secret.usable ? 'yes' : 'no'],
+    ['disabled', secret.disabled ? 'yes' : 'no'],
+    ['expires', secret.expires_at ?? 'never'],
+    ['workspaces', describeWorkspaces(secret)],
     ['created', secret.created_at],
     ['updated', secret.updated_at],
     ['rotated', secret.rotated_at],
@@ -175,6 +191,13 @@ function describeSecret(secret: SecretView): (readonly [string, string | number 
     ['last used', secret.last_used_at ?? 'never'],
     ['refused', describeHealth(secret)],
   ];
+}
+
+/** By id, as the API names them. */
+function describeWorkspaces(secret: SecretView): string {
+  const { allowed_workspaces_type: type, allowed_workspaces: allowed } = secret;
+  if (type === 'ALL') return 'every';
+  return type === 'NONE' ? 'none' : allowed.join(' ');
 }
 
 function describeHealth(secret: SecretView): string {

@@ -137,6 +137,27 @@ describe.skipIf(lacks('curl'))('one story', () => {
     expect(withValue.stdout).toContain(`updated secret api`);
   });
 
+  test('who may use it and until when can be said and taken back', async () => {
+    const create = ['secret', 'create', 'timed', '--query', 'key', '--host', 'timed.example.test'];
+    const made = await sallyport([...create, '--workspace', 'default', '--disable'], value);
+    expect([made.stderr, made.code]).toEqual(['', 0]);
+    const read = () => scene.product.admin.must('GET', '/secrets/timed');
+    expect(await read()).toMatchObject({
+      auth_kind: 'query',
+      disabled: true,
+      allowed_workspaces_type: 'SOME',
+    });
+    const expires = '2099-01-31T00:00:00.000Z';
+    await sallyport(['secret', 'update', 'timed', '--enable', '--expires', expires]);
+    const shown = (await sallyport(['secret', 'show', 'timed'])).stdout;
+    expect(shown).toMatch(/^disabled +no$/m);
+    expect(shown).toContain(expires);
+    await sallyport(['secret', 'update', 'timed', '--any-workspace', '--expires', 'never']);
+    expect(await read()).toMatchObject({ allowed_workspaces_type: 'ALL', expires_at: null });
+    const both = await sallyport(['secret', 'update', 'timed', '--enable', '--disable']);
+    expect(both.code).toBe(2);
+  });
+
   test('attach, detach, env and token', async () => {
     await sallyport(['secret', 'create', 'gh', '--provider', 'github'], mintCanary());
     const attached = await sallyport(['sandbox', 'attach', 'agent', 'gh=GH_TOKEN']);
