@@ -24,7 +24,13 @@ export interface ClientStream {
   trailers(): readonly string[];
   /** 1xx other than 101. */
   sendInformation(status: number, fields: readonly string[]): void;
-  sendHead(status: number, statusText: string, fields: readonly string[]): void;
+  /** `neverIndexed`: names that no hop may index; means nothing to HTTP/1.1. */
+  sendHead(
+    status: number,
+    statusText: string,
+    fields: readonly string[],
+    neverIndexed?: readonly string[],
+  ): void;
   /** False: wait for `onDrain` of the listener. */
   write(chunk: Buffer): boolean;
   end(trailers: readonly string[]): void;

@@ -123,6 +123,7 @@ export class Forwarding implements UpstreamObserver, ClientListener {
       head.statusText,
       // RFC 9110 8.6: a 204 has no length to tell.
       head.status === 204 ? withoutFields(fields, isContentLength) : fields,
+      head.neverIndexed,
     );
   }
 

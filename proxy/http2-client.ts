@@ -3,7 +3,7 @@
  * arrays in lower case; whatever goes wrong here ends this stream and no other. Tells its listener at
  * most once that the client is gone, and nothing after `abort()`.
  */
-import { constants } from 'node:http2';
+import { constants, sensitiveHeaders } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
 import { hasField } from '../src/wire/field-list.ts';
 import type { Http2Head } from '../src/wire/http2-head.ts';
@@ -109,13 +109,19 @@ export class Http2Client implements ClientStream {
     });
   }
 
-  sendHead(status: number, _statusText: string, fields: readonly string[]): void {
+  sendHead(
+    status: number,
+    _statusText: string,
+    fields: readonly string[],
+    neverIndexed: readonly string[] = [],
+  ): void {
     if (this.#isHeadSent || !this.#isWritable) return;
     this.#isHeadSent = true;
     // Node ends the stream itself where there can be no body; 205 has none either (RFC 9110 15.3.6).
     this.#isBodiless = this.method === 'HEAD' || status === 204 || status === 205 || status === 304;
     const lines = fieldLines(status, fields);
     for (const text of lines) this.#bytesOut += text.length;
+    if (neverIndexed.length > 0) Object.assign(lines, { [sensitiveHeaders]: neverIndexed });
     this.#pending = { lines, chunk: null };
     // gRPC's trailers-only response: its status counts only where head and end are one frame.
     if (!hasField(lines, 'grpc-status')) process.nextTick(flushHead, this);

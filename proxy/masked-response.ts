@@ -53,7 +53,12 @@ class MaskedResponse implements ResponseSink {
     this.#client.sendInformation(status, visibleFields(this.#mask, fields));
   }
 
-  sendHead(status: number, statusText: string, fields: readonly string[]): void {
+  sendHead(
+    status: number,
+    statusText: string,
+    fields: readonly string[],
+    neverIndexed?: readonly string[],
+  ): void {
     const { matcher } = this.#mask;
     const reason = this.#mask.reason ?? bodyReason(status, fields);
     if (matcher !== null && reason === null) this.#body = new MaskStream(matcher);
@@ -61,6 +66,7 @@ class MaskedResponse implements ResponseSink {
       status,
       visibleText(this.#mask, statusText),
       withStatement(visibleFields(this.#mask, fields), reason),
+      neverIndexed,
     );
   }
 

@@ -94,7 +94,9 @@ class Http2Attempt implements Attempt, StreamUser {
     this.#watchEnd(stream);
     stream
       .on('headers', (_fields, _flags, raw: string[]) => this.#onInformation(raw))
-      .on('response', (_fields, _flags, raw: string[]) => this.#onResponse(stream, raw))
+      .on('response', (object: unknown, _flags, raw: string[]) => {
+        this.#onResponse(stream, raw, (object as Sensitive)[sensitiveHeaders]);
+      })
       .on('trailers', (_fields, _flags, raw: string[]) => {
         this.#trailers = raw;
       })
@@ -142,7 +144,11 @@ class Http2Attempt implements Attempt, StreamUser {
     sink.onInformation({ status, statusText: '', fields: withoutPseudo(raw) });
   }
 
-  #onResponse(stream: ClientHttp2Stream, raw: readonly string[]): void {
+  #onResponse(
+    stream: ClientHttp2Stream,
+    raw: readonly string[],
+    neverIndexed: readonly string[] = [],
+  ): void {
     this.#options.connection.onHeard();
     if (this.#isOver) {
       // Unread, what follows would hold the stream open.
@@ -156,7 +162,8 @@ class Http2Attempt implements Attempt, StreamUser {
     }
     this.#watchSilence(this.#options.limits.bodySilenceTimeoutMs, 'UND_ERR_BODY_TIMEOUT');
     const fields = withoutPseudo(raw);
-    this.#options.sink.onResponse({ status: readStatus(raw), statusText: '', fields });
+    const head = { status: readStatus(raw), statusText: '', fields };
+    this.#options.sink.onResponse(neverIndexed.length === 0 ? head : { ...head, neverIndexed });
     // Not before: the runtime tells of a head a tick after it tells of data in the same read.
     stream.on('data', (chunk: Buffer) => this.#onData(stream, chunk));
   }
@@ -297,6 +304,11 @@ class Http2Attempt implements Attempt, StreamUser {
     this.#unread.close();
     this.#letGoOfBody();
   }
+}
+
+/** What the runtime puts on the fields of a head, missing in its typings. */
+interface Sensitive {
+  readonly [sensitiveHeaders]?: readonly string[];
 }
 
 const NO_TRAILERS: readonly string[] = [];

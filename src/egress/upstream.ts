@@ -80,6 +80,8 @@ export interface UpstreamResponseHead {
   readonly status: number;
   readonly statusText: string;
   readonly fields: readonly string[];
+  /** Lower-case names that came as never-indexed literals and must go on as such (RFC 7541 7.1.3). */
+  readonly neverIndexed?: readonly string[];
 }
 
 export interface UpstreamObserver {

@@ -98,6 +98,12 @@ beforeAll(async () => {
         const fields = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' };
         stream.respond(fields, { endStream: true });
       },
+      '/private': (stream) => {
+        stream.resume();
+        const fields = { ':status': 200, 'x-session': 'p', 'x-public': 'q' };
+        stream.respond(Object.assign(fields, { [sensitiveHeaders]: ['x-session'] }));
+        stream.end('done');
+      },
       '/reset': resetWith(constants.NGHTTP2_ENHANCE_YOUR_CALM, true),
       '/reset-early': resetWith(constants.NGHTTP2_ENHANCE_YOUR_CALM, false),
     },
@@ -145,6 +151,20 @@ test('what the client sent never-indexed goes on so, and nothing else', async ()
   expect(origin.last.neverIndexed).toContain('x-private');
   expect(origin.last.neverIndexed).not.toContain('x-public');
 });
+
+test.each(['masked', 'unmasked'])(
+  'what the origin sends never-indexed goes on so, %s',
+  async (how) => {
+    const who =
+      how === 'masked' ? sandbox : await product.createSandbox({ more: { intercept: 'all' } });
+    using tunnel = await open(who);
+    const stream = tunnel.open({ path: '/private' });
+    stream.resume();
+    const [object] = (await once(stream, 'response')) as [{ [sensitiveHeaders]?: string[] }];
+    expect(object).toMatchObject({ 'x-session': 'p', 'x-public': 'q' });
+    expect(object[sensitiveHeaders]).toEqual(['x-session']);
+  },
+);
 
 test('HTTP/1.1 clients of an origin without HTTP/1.1 are told so, HTTP/2 clients served', async () => {
   using serial = await product.openTunnel(sandbox, `${HOST}:443`);
