@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAdminHandler } from '../../admin-api/handler.ts';
+import { FIXED } from '../../src/kernel/limits.ts';
 import { startAdminFixture, type AdminFixture, type Answer } from './admin-fixture.ts';
 
 let admin: AdminFixture;
@@ -245,6 +246,14 @@ describe('paths and methods', () => {
       expect(head.headers.get('content-type')).toBe(get.headers.get('content-type'));
     },
   );
+
+  test('HEAD of a stream without end leaves no stream behind (I7)', async () => {
+    const headers = { 'x-api-key': admin.key };
+    const places = FIXED.watchersPerKeyMax + 5;
+    for (let count = 0; count < places; count += 1) {
+      expect((await admin.send('/events', { method: 'HEAD', headers })).status).toBe(200);
+    }
+  });
 
   test('HEAD without a key is 401 as GET is', async () => {
     expect((await admin.send('/secrets', { method: 'HEAD' })).status).toBe(401);
