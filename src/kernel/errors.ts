@@ -176,7 +176,7 @@ export const REFUSALS = {
     false,
     7,
     'Several secrets claim the same place in this request.',
-    'Send the placeholder of the one you mean, or give one of them a higher priority.',
+    'Give one of them a higher priority, or send the placeholder of the one you mean where it has one.',
   ),
   plaintext_refused: refusal(
     403,
