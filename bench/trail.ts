@@ -166,6 +166,7 @@ function eventAt(index: number, organizationId: string): AuditEvent {
     status: isRefused ? 403 : 200,
     upstreamStatus: isRefused ? null : 200,
     httpVersion: '1.1',
+    upstreamHttpVersion: '1.1',
   };
 }
 

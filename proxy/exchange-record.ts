@@ -47,6 +47,7 @@ export class ExchangeRecord implements OpenExchange {
   decision: Decision;
   status = 0;
   upstreamStatus: number | null = null;
+  upstreamHttpVersion: string | null = null;
   code: AuditCode | null = null;
   detail: string | null = null;
   /** What would have refused it, had `egress.mode` not been `observe`. */
@@ -152,6 +153,7 @@ export class ExchangeRecord implements OpenExchange {
       status: this.status,
       upstreamStatus: this.upstreamStatus,
       httpVersion: start.httpVersion,
+      upstreamHttpVersion: this.upstreamHttpVersion,
     });
   }
 }

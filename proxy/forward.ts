@@ -158,6 +158,7 @@ export class Forwarding implements UpstreamObserver, ClientListener {
   /** The origin answered an exchange that carried these secrets. */
   noteAnswer(head: UpstreamResponseHead): void {
     this.#record.upstreamStatus = head.status;
+    this.#record.upstreamHttpVersion = head.isHttp2 === true ? '2' : '1.1';
     this.#use.noteAnswered(head);
   }
 

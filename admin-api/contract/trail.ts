@@ -52,6 +52,7 @@ export const trailRowSchema = z
     status: z.int().optional(),
     upstream_status: z.int().nullable().optional(),
     http_version: z.string().optional(),
+    upstream_http_version: z.string().nullable().optional(),
     dst_ip: z.string().nullable().optional(),
     verdict: z.string().optional(),
     match_rule: z.string().nullable().optional(),
@@ -110,6 +111,7 @@ const CSV_COLUMNS = [
   'verdict',
   'match_rule',
   'would_refuse',
+  'upstream_http_version',
 ] as const;
 
 export const CSV_HEAD = `${CSV_COLUMNS.join(',')}\r\n`;

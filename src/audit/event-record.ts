@@ -29,6 +29,7 @@ export function eventRecord(event: AuditEvent): Record<string, unknown> {
     record['status'] = event.status;
     record['upstream_status'] = event.upstreamStatus;
     record['http_version'] = event.httpVersion;
+    record['upstream_http_version'] = event.upstreamHttpVersion;
   } else {
     record['dst_ip'] = event.dstIp;
     record['verdict'] = event.verdict;

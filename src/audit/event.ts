@@ -44,6 +44,8 @@ export interface ExchangeEvent extends AuditBase {
   /** What the origin said; `null` when it said nothing. */
   readonly upstreamStatus: number | null;
   readonly httpVersion: string;
+  /** `1.1` (1.0 too) or `2`; `null` when the origin said nothing. */
+  readonly upstreamHttpVersion: string | null;
 }
 
 /** A CONNECT: tunnelled, intercepted, refused or failed. One per CONNECT that was authenticated. */

@@ -41,6 +41,7 @@ class Http2Attempt implements Attempt, StreamUser {
   #isBlocked = false;
   #hasResponse = false;
   #isResponseEnded = false;
+  #isConnectionOver = false;
   #isOver = false;
 
   constructor(options: Http2AttemptOptions) {
@@ -72,6 +73,7 @@ class Http2Attempt implements Attempt, StreamUser {
   }
 
   onConnectionEnd(): void {
+    this.#isConnectionOver = true;
     // What came whole is still being read.
     if (this.#isResponseEnded && !this.#isOver) return;
     this.#fail(connectionLost());
@@ -162,7 +164,7 @@ class Http2Attempt implements Attempt, StreamUser {
     }
     this.#watchSilence(this.#options.limits.bodySilenceTimeoutMs, 'UND_ERR_BODY_TIMEOUT');
     const fields = withoutPseudo(raw);
-    const head = { status: readStatus(raw), statusText: '', fields };
+    const head = { status: readStatus(raw), statusText: '', fields, isHttp2: true as const };
     this.#options.sink.onResponse(neverIndexed.length === 0 ? head : { ...head, neverIndexed });
     // Not before: the runtime tells of a head a tick after it tells of data in the same read.
     stream.on('data', (chunk: Buffer) => this.#onData(stream, chunk));
@@ -303,6 +305,8 @@ class Http2Attempt implements Attempt, StreamUser {
     clearTimeout(this.#timer);
     this.#unread.close();
     this.#letGoOfBody();
+    // With an upload that nobody takes any more the stream would never close.
+    if (this.#isConnectionOver) this.#options.connection.leave(this);
   }
 }
 

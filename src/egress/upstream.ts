@@ -82,6 +82,8 @@ export interface UpstreamResponseHead {
   readonly fields: readonly string[];
   /** Lower-case names that came as never-indexed literals and must go on as such (RFC 7541 7.1.3). */
   readonly neverIndexed?: readonly string[];
+  /** Set where it is not HTTP/1.x. */
+  readonly isHttp2?: true;
 }
 
 export interface UpstreamObserver {

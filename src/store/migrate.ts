@@ -12,6 +12,7 @@ import { wouldRefuse } from './migrations/0006-would-refuse.ts';
 import { versionUse } from './migrations/0007-version-use.ts';
 import { sandboxLimits } from './migrations/0008-sandbox-limits.ts';
 import { webhooksAndChain } from './migrations/0009-webhooks-and-chain.ts';
+import { upstreamHttpVersion } from './migrations/0010-upstream-http-version.ts';
 import type { Migration, SchemaDialect } from './migrations/migration.ts';
 import type { Tables } from './tables.ts';
 
@@ -25,6 +26,7 @@ const MIGRATIONS: readonly Migration[] = [
   versionUse,
   sandboxLimits,
   webhooksAndChain,
+  upstreamHttpVersion,
 ];
 
 /** The schema version this program reads and writes. */

@@ -237,6 +237,7 @@ export interface AuditEventsTable {
   match_rule: string | null;
   /** The code that would have refused it, had `egress.mode` not been `observe`. */
   would_refuse: string | null;
+  upstream_http_version: string | null;
   /** `null`: stored while `audit.chain` was off. */
   chain_hash: Generated<Uint8Array | null>;
 }

@@ -61,6 +61,7 @@ beforeAll(async () => {
     scheme: 'https',
     path: '/v1/responses',
     httpVersion: '1.1',
+    upstreamHttpVersion: '1.1',
   };
   const events: AuditEvent[] = [
     connection(START_MS),

@@ -245,6 +245,7 @@ describe('Sandbox', () => {
         status: 200,
         upstreamStatus: 200,
         httpVersion: '1.1',
+        upstreamHttpVersion: '1.1',
       },
     ]);
     const first = await sandbox.getNetworkLog({ limit: 1 });

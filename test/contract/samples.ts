@@ -209,6 +209,7 @@ export function sampleExchange(
     status: 200,
     upstreamStatus: 200,
     httpVersion: '1.1',
+    upstreamHttpVersion: '1.1',
     ...changes,
   };
 }

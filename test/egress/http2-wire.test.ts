@@ -206,6 +206,7 @@ describe('the response', () => {
     expect(recorder.head).toEqual({
       status: 200,
       statusText: '',
+      isHttp2: true,
       fields: ['set-cookie', 'a', 'x', '1', 'set-cookie', 'b', 'date', 'd'],
     });
     expect(recorder.trailers).toEqual(['grpc-status', '0', 'x', '1', 'x', '2']);

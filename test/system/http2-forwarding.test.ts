@@ -81,6 +81,7 @@ const open = (): Promise<Http2Tunnel> => openHttp2(scene.product, sandbox, `${HO
 interface Row {
   readonly path?: string;
   readonly http_version?: string;
+  readonly upstream_http_version?: string | null;
   readonly code?: string | null;
 }
 
@@ -260,6 +261,7 @@ describe('streams of one connection', () => {
       const rows = await rowsOf(own, '/many');
       expect(rows).toHaveLength(100);
       expect(rows.every((row) => row.http_version === '2' && !row.code)).toBe(true);
+      expect(rows.every((row) => row.upstream_http_version === '1.1')).toBe(true);
     });
     const metrics = (await scene.product.admin.get('/metrics')).text;
     expect(metrics).toMatch(/sallyport_exchanges_total\{[^}]*protocol="h2"[^}]*\} [1-9]/);

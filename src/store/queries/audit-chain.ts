@@ -7,7 +7,7 @@ import type { AuditEvent } from '../../audit/event.ts';
 import { flag } from '../columns.ts';
 import type { Transaction } from '../database.ts';
 import type { AuditChainsTable, AuditEventsTable, Flag } from '../tables.ts';
-import { EVENT_COLUMNS, isImportant } from './audit-row.ts';
+import { chainedCells, EVENT_COLUMNS, isImportant } from './audit-row.ts';
 
 type Chain = { -readonly [Column in keyof AuditChainsTable]: AuditChainsTable[Column] };
 
@@ -26,7 +26,7 @@ export async function linkRows(
     const key = `${important}${event.organizationId}`;
     const chain = chains.get(key) ?? newChain(event.organizationId, important, firstId + index);
     chains.set(key, chain);
-    chain.last_hash = chainHash(chain.last_hash, cells);
+    chain.last_hash = chainHash(chain.last_hash, chainedCells(cells));
     chain.last_id = firstId + index;
     return [...cells, chain.last_hash];
   });
@@ -122,7 +122,7 @@ export async function verifyChainPage(
   let { afterId, hash } = place;
   for (const [index, row] of rows.entries()) {
     const cells = EVENT_COLUMNS.map((column) => row[column]);
-    const expected = chainHash(hash, cells);
+    const expected = chainHash(hash, chainedCells(cells));
     if (row.chain_hash === null || !expected.equals(row.chain_hash)) {
       return { rows: index, lastId: afterId, hash, brokenId: row.id };
     }

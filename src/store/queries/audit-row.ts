@@ -39,6 +39,7 @@ export const EVENT_COLUMNS = [
   'verdict',
   'match_rule',
   'would_refuse',
+  'upstream_http_version',
 ] as const satisfies readonly (keyof AuditEventsTable)[];
 
 /** Used a secret, was refused or would have been: kept longer than plain traffic. */
@@ -76,7 +77,13 @@ export function eventParameters(id: number, event: AuditEvent): readonly unknown
     connection?.verdict ?? null,
     connection?.matchRule ?? null,
     event.wouldRefuse,
+    exchange?.upstreamHttpVersion ?? null,
   ];
+}
+
+/** What the hash chain covers. The last column is younger than the chain: empty, it is left out. */
+export function chainedCells(cells: readonly unknown[]): readonly unknown[] {
+  return cells.at(-1) === null ? cells.slice(0, -1) : cells;
 }
 
 export function eventOf(row: Selectable<AuditEventsTable>): AuditEvent {
@@ -114,6 +121,7 @@ export function eventOf(row: Selectable<AuditEventsTable>): AuditEvent {
     status: row.status ?? 0,
     upstreamStatus: row.upstream_status,
     httpVersion: row.http_version ?? '',
+    upstreamHttpVersion: row.upstream_http_version,
   };
 }
 
