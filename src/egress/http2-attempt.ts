@@ -164,7 +164,7 @@ class Http2Attempt implements Attempt, StreamUser {
     }
     this.#watchSilence(this.#options.limits.bodySilenceTimeoutMs, 'UND_ERR_BODY_TIMEOUT');
     const fields = withoutPseudo(raw);
-    const head = { status: readStatus(raw), statusText: '', fields };
+    const head = { status: readStatus(raw), statusText: '', fields, isHttp2: true as const };
     this.#options.sink.onResponse(neverIndexed.length === 0 ? head : { ...head, neverIndexed });
     // Not before: the runtime tells of a head a tick after it tells of data in the same read.
     stream.on('data', (chunk: Buffer) => this.#onData(stream, chunk));
