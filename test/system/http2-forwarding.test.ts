@@ -61,8 +61,10 @@ beforeAll(async () => {
           watchedCloses += 1;
         });
       },
-      '/early': (_request, response) => {
-        response.writeHead(413, ['Content-Length', '5', 'Connection', 'close']);
+      '/early': (request, response) => {
+        // It reads on: closing over unread bytes would reset the connection, and the answer with it.
+        request.resume();
+        response.writeHead(413, ['Content-Length', '5']);
         response.end('large');
       },
     },
