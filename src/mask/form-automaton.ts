@@ -19,31 +19,34 @@ export class FormAutomaton {
   /** No shorter text can hold half of a secret part. */
   readonly shortestHeld: number;
   readonly #cells: Int32Array;
+  /** The step from the root by byte: nearly every byte of a text is looked at there. */
+  readonly #fromRoot: Int32Array;
 
   /** `forms`: at least one. */
   constructor(forms: readonly ValueForm[]) {
     this.shortestHeld = Math.min(...forms.map(({ halfBytes }) => halfBytes));
     this.#cells = compileCells(forms);
+    this.#fromRoot = childrenOfRoot(this.#cells);
   }
 
   /** What it takes in memory. */
   get bytes(): number {
-    return this.#cells.byteLength;
+    return this.#cells.byteLength + this.#fromRoot.byteLength;
   }
 
   /** The state after one more byte. */
   step(state: number, byte: number): number {
     const cells = this.#cells;
     let from = state;
-    for (;;) {
+    while (from !== 0) {
       let next = cells[from * STRIDE + CHILD] ?? 0;
       while (next !== 0) {
         if (cells[next * STRIDE + BYTE] === byte) return next;
         next = cells[next * STRIDE + SIBLING] ?? 0;
       }
-      if (from === 0) return 0;
       from = cells[from * STRIDE + FAIL] ?? 0;
     }
+    return this.#fromRoot[byte] ?? 0;
   }
 
   /** How many bytes back the longest running match began. */
@@ -60,6 +63,16 @@ export class FormAutomaton {
   covered(state: number): number {
     return this.#cells[state * STRIDE + COVERED] ?? 0;
   }
+}
+
+function childrenOfRoot(cells: Int32Array): Int32Array {
+  const children = new Int32Array(256);
+  let next = cells[CHILD] ?? 0;
+  while (next !== 0) {
+    children[cells[next * STRIDE + BYTE] ?? 0] = next;
+    next = cells[next * STRIDE + SIBLING] ?? 0;
+  }
+  return children;
 }
 
 function compileCells(forms: readonly ValueForm[]): Int32Array {
