@@ -150,7 +150,11 @@ function composeUpstream(
     method: client.method,
     target: composed.target,
     fields: mask?.reason === null ? askForIdentity(composed.fields) : composed.fields,
-    neverIndexed: [...composed.setFields, ...(client.neverIndexed ?? [])],
+    // No copy for HTTP/1.1, which has no use for it.
+    neverIndexed:
+      client.neverIndexed === undefined
+        ? composed.setFields
+        : [...composed.setFields, ...client.neverIndexed],
     hostField: formatAuthority(context.target, context.scheme === 'https' ? 443 : 80),
     body: hasBody ? client.body : null,
     contentLength: framing.contentLength,

@@ -50,7 +50,7 @@ export function judgeCounts(ledger: SoakLedger, rows: ReadonlyMap<string, number
   for (const [client, { sent, answered, arrived }] of ledger.counts) {
     const recorded = rows.get(client) ?? 0;
     const isRight = !ledger.disturbed.has(client)
-      ? recorded === sent && arrived === sent && answered <= sent && answered >= sent - 1
+      ? recorded === sent && arrived === sent && answered === sent
       : recorded >= answered && recorded <= sent && arrived <= sent;
     if (!isRight) {
       ledger.fault(
